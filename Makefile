@@ -1,0 +1,39 @@
+# What a newcomer types: make demo, make test. The rest is for those who work on it.
+
+GO      ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+BIN     := bin/lazaret
+
+# Public test suites; .ci/run and developers who have them set these.
+export LAZARET_JSON_SCHEMA_TEST_SUITE LAZARET_JSON_TEST_SUITE
+
+.PHONY: build demo test race lint fuzz bench soak clean need
+
+build: ## bin/lazaret, one static binary
+	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/lazaret
+
+demo: build ## the whole story on 100,000 events; KEEP=1 leaves it running
+	@$(BIN) demo $(if $(EVENTS),--events $(EVENTS)) $(if $(SIZE),--size $(SIZE)) $(if $(KEEP),--keep)
+
+test: need ## every test, with the race detector
+	@scripts/test
+
+need:
+	@scripts/need
+
+lint: ## gofmt, vet, staticcheck, tidy
+	@scripts/lint
+
+FUZZTIME ?= 30s
+fuzz: ## each fuzz target for FUZZTIME
+	@scripts/fuzz $(FUZZTIME)
+
+bench: ## every benchmark, as docs/benchmarks.md tells
+	@scripts/bench
+
+soak: build ## long kill test, bounded by SOAK (default 10m)
+	@LAZARET_SOAK=$(or $(SOAK),10m) $(GO) test -count=1 -timeout 60m -run 'TestKill' -v ./internal/app
+
+clean:
+	@rm -rf bin

@@ -1,0 +1,87 @@
+package client
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+)
+
+// Problem is an answer that is not 2xx: an RFC 9457 problem document.
+type Problem struct {
+	Type   string  `json:"type"`
+	Title  string  `json:"title"`
+	Status int     `json:"status"`
+	Detail string  `json:"detail"`
+	Errors []Fault `json:"errors,omitempty"`
+}
+
+// Fault is one thing that is wrong with what was sent, and where.
+type Fault struct {
+	Resource string `json:"resource,omitempty"`
+	File     string `json:"file,omitempty"`
+	Line     int    `json:"line,omitempty"`
+	Column   int    `json:"column,omitempty"`
+	Pointer  string `json:"pointer,omitempty"`
+	Message  string `json:"message"`
+	Snippet  string `json:"snippet,omitempty"`
+}
+
+// Error is the problem as a person would want to read it, over several lines where
+// there are several faults.
+func (p *Problem) Error() string {
+	var b strings.Builder
+	text := p.Detail
+	if text == "" {
+		text = p.Title
+	}
+	if text == "" {
+		text = http.StatusText(p.Status)
+	}
+	fmt.Fprintf(&b, "%s (%d)", text, p.Status)
+	for _, f := range p.Errors {
+		b.WriteString("\n  ")
+		b.WriteString(f.String())
+	}
+	return b.String()
+}
+
+// String is one line with the place, and the snippet below it.
+func (f Fault) String() string {
+	var b strings.Builder
+	if f.Resource != "" {
+		b.WriteString(f.Resource + ": ")
+	}
+	if f.File != "" {
+		b.WriteString(f.File + ":")
+	}
+	if f.Line > 0 {
+		fmt.Fprintf(&b, "%d:%d: ", f.Line, f.Column)
+	} else if f.File != "" {
+		b.WriteString(" ")
+	}
+	if f.Pointer != "" {
+		b.WriteString(f.Pointer + ": ")
+	}
+	b.WriteString(f.Message)
+	if f.Snippet != "" {
+		b.WriteString("\n    " + strings.ReplaceAll(strings.TrimRight(f.Snippet, "\n"), "\n", "\n    "))
+	}
+	return b.String()
+}
+
+// readProblem makes the best of any answer, for a proxy may stand between.
+func readProblem(resp *http.Response) *Problem {
+	p := &Problem{}
+	data, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	if kind == "application/problem+json" {
+		if json.Unmarshal(data, p) != nil {
+			*p = Problem{}
+		}
+	}
+	p.Status = resp.StatusCode
+	return p
+}
