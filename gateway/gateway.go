@@ -21,6 +21,9 @@ type Limits struct {
 	MaxInFlightBytes int64
 	// MaxBatchEvents is how many events a request may have. Default 10,000.
 	MaxBatchEvents int
+	// MaxEventBytes is how large an event may be; a larger one is bad (json.size), from
+	// whatever source it comes. Default 1 MiB.
+	MaxEventBytes int
 	// Workers is how many goroutines judge one large request. Default: one a CPU, at most 8.
 	Workers int
 }
@@ -58,10 +61,13 @@ func New(conf Config) (*Gateway, error) {
 	if conf.Limits.MaxBatchEvents == 0 {
 		conf.Limits.MaxBatchEvents = 10_000
 	}
+	if conf.Limits.MaxEventBytes == 0 {
+		conf.Limits.MaxEventBytes = 1 << 20
+	}
 	if conf.Limits.Workers == 0 {
 		conf.Limits.Workers = min(runtime.GOMAXPROCS(0), 8)
 	}
-	if l := conf.Limits; l.MaxInFlightBytes < 0 || l.MaxBatchEvents < 0 || l.Workers < 0 {
+	if l := conf.Limits; l.MaxInFlightBytes < 0 || l.MaxBatchEvents < 0 || l.MaxEventBytes < 0 || l.Workers < 0 {
 		return nil, fmt.Errorf("gateway: limits must be above 0: %+v", l)
 	}
 	if conf.Observer == nil {
@@ -102,93 +108,6 @@ func (g *Gateway) active(stream string) (*Active, error) {
 		return nil, &Error{Kind: ErrNotFound, Message: fmt.Sprintf("There is no stream %q.", stream)}
 	}
 	return active, nil
-}
-
-// Admit asks for room for n bytes. If there is none it returns at once with ok false;
-// else release must be called when the bytes are let go, and may be called twice.
-func (g *Gateway) Admit(n int64) (release func(), ok bool) {
-	if n < 0 {
-		return nil, false
-	}
-	for {
-		now := g.inFlight.Load()
-		if now > g.conf.Limits.MaxInFlightBytes-n {
-			return nil, false
-		}
-		if g.inFlight.CompareAndSwap(now, now+n) {
-			g.conf.Observer.InFlight(now + n)
-			break
-		}
-	}
-	var once sync.Once
-	return func() {
-		once.Do(func() { g.conf.Observer.InFlight(g.inFlight.Add(-n)) })
-	}, true
-}
-
-// Drain makes the gateway refuse new requests and waits for those that it took. It may
-// be called more than once.
-func (g *Gateway) Drain(ctx context.Context) error {
-	g.mu.Lock()
-	if !g.draining {
-		g.draining = true
-		if g.working == 0 {
-			close(g.idle)
-		}
-	}
-	g.mu.Unlock()
-	select {
-	case <-g.idle:
-		return nil
-	case <-ctx.Done():
-		g.mu.Lock()
-		defer g.mu.Unlock()
-		return fmt.Errorf("drain the gateway: %d requests are not finished: %w", g.working, ctx.Err())
-	}
-}
-
-// Sweep deletes the memory of requests whose idempotency keys have expired. Call it
-// every few minutes.
-func (g *Gateway) Sweep(ctx context.Context) error {
-	if g.conf.Requests == nil {
-		return nil
-	}
-	for {
-		n, err := g.conf.Requests.sweep(ctx, g.forget)
-		if err != nil || n < sweepAtOnce {
-			return err
-		}
-	}
-}
-
-// forget tells the stream's sink, if there still is one, that a batch will not come again.
-func (g *Gateway) forget(stream, batchID string) {
-	if active, ok := g.conf.Catalog.Active(stream); ok {
-		active.Sink.Forget(batchID)
-	}
-}
-
-func (g *Gateway) enter() error {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.draining {
-		return errDraining()
-	}
-	g.working++
-	return nil
-}
-
-func (g *Gateway) leave() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.working--
-	if g.draining && g.working == 0 {
-		close(g.idle)
-	}
-}
-
-func errDraining() *Error {
-	return &Error{Kind: ErrDraining, RetryAfter: 5 * time.Second, Message: "The server is shutting down and takes nothing new. Nothing of this request was taken."}
 }
 
 // Ingest judges the events, makes the good ones durable at the sink and the bad ones in

@@ -25,6 +25,8 @@ type Problem struct {
 	// RequestID is set when the problem is sent.
 	RequestID string `json:"request_id,omitempty"`
 
+	// Members, if set, is a struct or map whose JSON object adds members to the document.
+	Members any `json:"-"`
 	// RetryAfter, if above zero, is sent as Retry-After, in whole seconds rounded up.
 	RetryAfter time.Duration `json:"-"`
 	// Headers are sent along, such as WWW-Authenticate.
@@ -65,8 +67,14 @@ func (p *Problem) encode(requestID string) []byte {
 	}
 	q.RequestID = requestID
 	b, err := json.Marshal(q)
-	if err != nil { // strings and integers only: it cannot be
-		return []byte(`{"type":"about:blank","title":"Internal Server Error","status":500}`)
+	if err == nil && q.Members != nil {
+		var more []byte
+		if more, err = json.Marshal(q.Members); err == nil && len(more) > 2 && more[0] == '{' {
+			b = append(append(b[:len(b)-1], ','), more[1:]...)
+		}
+	}
+	if err != nil { // the document is sent with an error's status all the same
+		return []byte(`{"type":"about:blank","title":"The problem could not be encoded"}`)
 	}
 	return append(b, '\n')
 }

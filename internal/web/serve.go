@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bytes"
 	"errors"
 	"runtime/debug"
 	"time"
@@ -17,9 +18,12 @@ const smallBody = 8 << 10
 // serve is the outermost handler: everything that holds for every answer is here.
 func (a *App) serve(ctx *fasthttp.RequestCtx) {
 	setDefaults(ctx)
-	if !knownMethod(string(ctx.Method())) {
+	switch {
+	case !knownMethod(string(ctx.Method())):
 		sendProblem(ctx, &Problem{Status: 501, Detail: "This server does not know the method."})
-	} else {
+	case twoLengths(&ctx.Request.Header):
+		sendProblem(ctx, &Problem{Status: 400, Detail: "The request has both a Content-Length and a Transfer-Encoding."})
+	default:
 		a.guarded(ctx)
 	}
 	finish(ctx)
@@ -170,6 +174,22 @@ func knownMethod(m string) bool {
 	case fiber.MethodGet, fiber.MethodHead, fiber.MethodPost, fiber.MethodPut, fiber.MethodDelete,
 		fiber.MethodPatch, fiber.MethodOptions:
 		return true
+	}
+	return false
+}
+
+// twoLengths reports a request that says its length in two ways. The library believes
+// the chunks; a proxy in front may have believed the number, and then the two disagree
+// on where the next request begins (RFC 9112, section 6.1).
+func twoLengths(h *fasthttp.RequestHeader) bool {
+	if h.ContentLength() != -1 {
+		return false
+	}
+	for line := range bytes.Lines(h.RawHeaders()) {
+		name, _, _ := bytes.Cut(line, []byte{':'})
+		if bytes.EqualFold(name, []byte("Content-Length")) {
+			return true
+		}
 	}
 	return false
 }
