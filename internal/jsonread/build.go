@@ -56,7 +56,7 @@ func (b *builder) close(r *reader, f *frame) {
 	if f.object {
 		object := make(map[string]any, len(values))
 		for i, v := range values {
-			n := &r.names[f.names+i]
+			n := &r.names[int(f.names)+i]
 			if int(n.at) < len(r.data) {
 				object[b.text(int(n.at), int(n.at+n.size))] = v
 			} else {

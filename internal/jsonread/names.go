@@ -69,7 +69,7 @@ func (r *reader) duplicate(n *name) bool {
 	if f.owner == 0 {
 		f.owner = r.index.newOwner()
 		for i := range names[:len(names)-1] {
-			r.indexed(f.owner, f.names+i)
+			r.indexed(f.owner, int(f.names)+i)
 		}
 	}
 	return r.indexed(f.owner, len(r.names)-1)

@@ -7,21 +7,30 @@ import (
 	"github.com/lazaret/lazaret"
 )
 
-// How much of the reader's two stacks lies on the goroutine's stack before they
-// move to the heap: enough for the events that people send.
+// How much of the reader's two stacks is allocated with it: enough for most of the
+// events that people send.
 const (
-	stackFrames = 24
-	stackNames  = 64
+	firstFrames = 16
+	firstNames  = 64
 )
 
 // frame is one array or object that is open.
 type frame struct {
 	object bool
-	items  int // members or items begun so far
-	names  int // where the object's names begin in reader.names
-	text   int // where the object's decoded names begin in reader.decoded
-	values int // where its values begin in builder.values
-	owner  uint32
+	items  int32  // members or items begun so far
+	names  int32  // where the object's names begin in reader.names
+	text   int32  // where the object's decoded names begin in reader.decoded
+	values int32  // where its values begin in builder.values
+	owner  uint32 // in the index; 0 if the object has few members
+}
+
+// spans are the members of the outermost object, by position: data[start:end] is the
+// value of one.
+type spans []span
+
+type span struct {
+	name       string
+	start, end int
 }
 
 // reader reads one text, once. It is a state machine over an explicit stack.
@@ -39,8 +48,8 @@ type reader struct {
 	decoded []byte // the names that hold escapes, decoded
 	index   index
 
-	build *builder  // nil unless values are to be made
-	split *[]Member // nil unless the outermost object is to be taken apart
+	build *builder // nil unless values are to be made
+	split *spans   // nil unless the outermost object is to be taken apart
 }
 
 // text reads the whole text.
@@ -134,9 +143,9 @@ func (r *reader) open(object bool) bool {
 	if len(r.frames) >= r.limits.Depth {
 		return r.fail(lazaret.CodeDepth, r.pos, r.path(len(r.frames)), fmt.Sprintf("nested more deeply than %d arrays and objects", r.limits.Depth))
 	}
-	f := frame{object: object, names: len(r.names), text: len(r.decoded)}
+	f := frame{object: object, names: int32(len(r.names)), text: int32(len(r.decoded))}
 	if r.build != nil {
-		f.values = len(r.build.values)
+		f.values = int32(len(r.build.values))
 	}
 	r.frames = append(r.frames, f)
 	r.pos++
@@ -191,18 +200,13 @@ func (r *reader) member(want string) bool {
 	r.pos++
 	r.space()
 	if r.split != nil && len(r.frames) == 1 {
-		*r.split = append(*r.split, Member{Name: string(r.nameText(n)), Value: r.data[r.pos:]})
+		*r.split = append(*r.split, span{name: string(r.nameText(n)), start: r.pos})
 	}
 	return true
 }
 
-// endMember cuts the value of the last member of the outermost object at pos,
-// which is where that value ended.
-func (r *reader) endMember() {
-	m := &(*r.split)[len(*r.split)-1]
-	size := len(m.Value) - (len(r.data) - r.pos)
-	m.Value = m.Value[:size:size]
-}
+// endMember takes note that the value of the outermost object's last member ended at pos.
+func (r *reader) endMember() { (*r.split)[len(*r.split)-1].end = r.pos }
 
 // scalar reads the string, number or literal at pos.
 func (r *reader) scalar() bool {
@@ -288,7 +292,7 @@ func (r *reader) path(depth int) string {
 	for i, f := range r.frames[:depth] {
 		before := len(path)
 		if f.object {
-			last := len(r.names)
+			last := int32(len(r.names))
 			if i+1 < len(r.frames) {
 				last = r.frames[i+1].names
 			}
