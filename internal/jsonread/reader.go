@@ -50,6 +50,15 @@ type reader struct {
 
 	build *builder // nil unless values are to be made
 	split *spans   // nil unless the outermost object is to be taken apart
+
+	frames0 [firstFrames]frame
+	names0  [firstNames]name
+}
+
+func newReader(data []byte, l Limits) *reader {
+	r := &reader{data: data, limits: l.filled()}
+	r.frames, r.names = r.frames0[:0], r.names0[:0]
+	return r
 }
 
 // text reads the whole text.
