@@ -1,0 +1,122 @@
+// Package quarantine keeps the events that failed their stream's contract, with the
+// exact bytes and the reasons, until they are released or discarded; and it runs the
+// reprocess jobs that judge them again.
+//
+// An entry is one event. Entries that fail alike (the same stream and the same codes,
+// rules and normalised paths) form a group; the groups' counts are kept in the same
+// transactions as the entries, so they are always a recount. Entries are numbered in
+// the order in which they were stored, and every list is paged by that number, so that
+// pages neither repeat nor miss an entry while others are added.
+//
+// # Release
+//
+// A reprocess job releases what passes now to the stream's sink, once, wherever the
+// process is killed:
+//
+//  1. One transaction claims the entries of a batch, under the batch's ID, with all that
+//     goes on their records: the time of the release and the verdict. An entry has at most
+//     one claim, so two jobs cannot both release it.
+//  2. The sink writes the batch. It knows the batch by its ID and writes it once.
+//  3. One transaction marks the entries released, closes the batch, records what still
+//     fails in the same page of entries, and moves the job's cursor past that page.
+//  4. The sink is told to forget the ID.
+//
+// A batch that was claimed and not closed is open: it is written again under the same ID,
+// with identical records, before its job goes on, when the jobs are started, and before
+// any other job runs. Nothing but that ends a claim.
+package quarantine
+
+import (
+	"errors"
+	"time"
+
+	"github.com/lazaret/lazaret"
+)
+
+// ErrNotFound reports that there is no entry, group or job of this name.
+var ErrNotFound = errors.New("not found in the quarantine")
+
+// Status is what became of an entry.
+type Status string
+
+// The life of an entry: it is quarantined until it is released or discarded, and then
+// stays as it is.
+const (
+	Quarantined Status = "quarantined"
+	Released    Status = "released"
+	Discarded   Status = "discarded"
+)
+
+// Entry is one event in the quarantine, without its payload. Its reasons, group, event
+// id, key and time, and version are those of the last time that it was judged and failed.
+type Entry struct {
+	ID     string `json:"id"`
+	Stream string `json:"stream"`
+	Status Status `json:"status"`
+	// Group is the fingerprint of the group that the entry is in.
+	Group string `json:"group"`
+	// Received is when the event arrived, in UTC, to the microsecond.
+	Received    time.Time        `json:"received"`
+	EventID     string           `json:"event_id,omitempty"`
+	EventKey    string           `json:"event_key,omitempty"`
+	EventTime   time.Time        `json:"event_time,omitzero"`
+	ContentType string           `json:"content_type,omitempty"`
+	Headers     []lazaret.Header `json:"headers,omitempty"`
+	Source      lazaret.Source   `json:"source"`
+	Version     lazaret.Version  `json:"version"`
+	Reasons     []lazaret.Reason `json:"reasons"`
+	// More is how many reasons there are beyond those listed.
+	More     int              `json:"more,omitempty"`
+	Warnings []lazaret.Reason `json:"warnings,omitempty"`
+	// Size is the length of the payload in bytes.
+	Size int64 `json:"size"`
+	// Attempts is how often apply jobs have judged the entry since it was stored.
+	Attempts    int       `json:"attempts"`
+	ReleasedAt  time.Time `json:"released_at,omitzero"`
+	DiscardedAt time.Time `json:"discarded_at,omitzero"`
+	// Job is the last apply job that judged the entry.
+	Job string `json:"job,omitempty"`
+}
+
+// Group is a set of entries that fail alike.
+type Group struct {
+	// Group is the fingerprint: 32 hexadecimal digits.
+	Group  string `json:"group"`
+	Stream string `json:"stream"`
+	// Count is how many entries of the group are quarantined now; Released and Discarded
+	// count those that no longer are.
+	Count     int64 `json:"count"`
+	Released  int64 `json:"released"`
+	Discarded int64 `json:"discarded"`
+	// FirstSeen and LastSeen are when the first and the last event that ever was in this
+	// group were received; they stay when an entry moves to another group.
+	FirstSeen time.Time      `json:"first_seen"`
+	LastSeen  time.Time      `json:"last_seen"`
+	Codes     []lazaret.Code `json:"codes"`
+	Rules     []string       `json:"rules"`
+	// Paths are JSON Pointers in which each array index is "*".
+	Paths []string `json:"paths"`
+	// Message is the first reason's message of one of the entries.
+	Message string `json:"message"`
+	// Sample is the id of an entry of the group.
+	Sample string `json:"sample"`
+}
+
+// Count is how many entries a stream has in a status.
+type Count struct {
+	Stream  string
+	Status  Status
+	Entries int64
+}
+
+// EntryPage is one page of entries, newest first.
+type EntryPage struct {
+	Entries []Entry `json:"entries"`
+	Next    string  `json:"next"` // the cursor of the next page; "" if this is the last
+}
+
+// GroupPage is one page of groups, newest first.
+type GroupPage struct {
+	Groups []Group `json:"groups"`
+	Next   string  `json:"next"`
+}
