@@ -43,7 +43,7 @@ type Error struct {
 // Error returns the message, and the cause if there is one.
 func (e *Error) Error() string {
 	if e.Cause != nil {
-		return e.Message + ": " + e.Cause.Error()
+		return e.Message + " (" + e.Cause.Error() + ")"
 	}
 	return e.Message
 }
