@@ -1,0 +1,194 @@
+package schemas
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/lazaret/lazaret/internal/jsonread"
+)
+
+// Options say how a schema is compiled.
+type Options struct {
+	// Name is what people call the schema, for messages; it may be empty.
+	Name string
+	// Load returns the document of another subject's version. It is called while Compile
+	// runs, at most once for each document. Nil means that there are no other subjects.
+	Load func(subject string, version int) ([]byte, error)
+	// Limits bound the payloads that the schema judges; the zero value stands
+	// for the defaults.
+	Limits jsonread.Limits
+
+	remote   func(url string) (any, error) // tests: the conformance suite's own documents
+	draft    *jsonschema.Draft             // tests: the draft where $schema does not say
+	noBudget bool                          // tests: leave the cost to the trial
+}
+
+// Compile checks a schema document and makes it ready to judge. What is wrong with the
+// document is a *CompileError. If Load failed, its error is wrapped as well, so that
+// errors.Is finds it.
+//
+// The time that Compile takes is bounded by the bounds on the document. The document is
+// not changed and must not be changed afterwards.
+func Compile(document []byte, opts Options) (*Schema, error) {
+	c, err := compile(document, opts)
+	if err != nil {
+		return nil, err
+	}
+	return c.schema, nil
+}
+
+// compilation is the making of one schema.
+type compilation struct {
+	opts      Options
+	lib       *jsonschema.Compiler
+	patterns  *patterns
+	lint      linter
+	documents map[string]*document // by URL
+	total     int                  // bytes of the documents
+	bad       *CompileError        // what was wrong with a document that a reference led to
+	loadErr   error
+	schema    *Schema
+}
+
+func compile(data []byte, opts Options) (*compilation, error) {
+	c := &compilation{
+		opts:      opts,
+		lib:       jsonschema.NewCompiler(),
+		patterns:  newPatterns(),
+		lint:      linter{freeMeta: opts.remote != nil},
+		documents: map[string]*document{},
+	}
+	value, err := c.add(rootURL, data)
+	if err != nil {
+		return nil, err
+	}
+	if opts.draft != nil {
+		c.lib.DefaultDraft(opts.draft)
+	} else {
+		c.lib.DefaultDraft(jsonschema.Draft2020)
+	}
+	c.lib.AssertFormat()
+	for _, f := range formats() {
+		c.lib.RegisterFormat(&jsonschema.Format{Name: f.name, Validate: f.validate})
+	}
+	c.lib.UseRegexpEngine(c.patterns.compile)
+	c.lib.UseLoader(loader{c})
+	if err := c.run(value); err != nil {
+		return nil, c.explain(err)
+	}
+	if err := c.finish(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// add reads and lints a document that takes part.
+func (c *compilation) add(url string, data []byte) (any, error) {
+	doc, err := readDocument(url, data)
+	if err == nil {
+		c.documents[url] = doc
+		if c.total += len(data); c.total > maxTotal {
+			err = doc.fail("", "the schema and those that it refers to are larger than %d bytes together", maxTotal)
+		} else {
+			err = c.lint.lint(doc)
+		}
+	}
+	if err != nil {
+		errors.As(err, &c.bad)
+		return nil, err
+	}
+	return doc.value, nil
+}
+
+// run calls the schema library. A panic in it is the schema's refusal: a schema that the
+// compiler cannot stand is not one to judge events with.
+func (c *compilation) run(value any) (err error) {
+	defer func() {
+		if recover() != nil {
+			err = &refusedError{"the schema compiler failed on this schema; please report it"}
+		}
+	}()
+	if err := c.lib.AddResource(rootURL, value); err != nil {
+		return err
+	}
+	root, err := c.lib.Compile(rootURL)
+	if err != nil {
+		return err
+	}
+	c.schema = &Schema{root: root, limits: c.opts.Limits}
+	return nil
+}
+
+// finish checks what the compiled schema may cost and prepares it for judging.
+func (c *compilation) finish() error {
+	g := newGraph(c.schema.root, c.dynamicAnchors())
+	if !c.opts.noBudget {
+		if over := checkBudget(g); over != nil {
+			return c.failAt(over.location, "%s", over.message)
+		}
+	}
+	mend(g.nodes)
+	c.schema.unions = findUnions(g)
+	c.patterns.freeze()
+	return nil
+}
+
+// dynamicAnchors returns the compiled schemas that only a dynamic reference reaches.
+func (c *compilation) dynamicAnchors() (list []*jsonschema.Schema) {
+	for url, doc := range c.documents {
+		var found []string
+		anchors(doc.value, "", &found)
+		for _, ptr := range found {
+			if s, err := c.lib.Compile(url + "#" + ptr); err == nil {
+				list = append(list, s)
+			}
+		}
+	}
+	return list
+}
+
+func anchors(v any, ptr string, found *[]string) {
+	switch v := v.(type) {
+	case []any:
+		for i, item := range v {
+			anchors(item, fmt.Sprintf("%s/%d", ptr, i), found)
+		}
+	case map[string]any:
+		if _, ok := v["$dynamicAnchor"].(string); ok {
+			*found = append(*found, ptr)
+		}
+		for name, item := range v {
+			anchors(item, ptr+"/"+escape(name), found)
+		}
+	}
+}
+
+// failAt makes the error for a location as the schema library writes it.
+func (c *compilation) failAt(location, format string, args ...any) *CompileError {
+	url, ptr := splitLocation(location)
+	if doc := c.documents[url]; doc != nil {
+		return doc.fail(ptr, format, args...)
+	}
+	return &CompileError{Pointer: ptr, Message: fmt.Sprintf(format, args...)}
+}
+
+// splitLocation takes "url#/escaped/pointer" apart and decodes the pointer.
+func splitLocation(location string) (url, ptr string) {
+	url, _, _ = strings.Cut(location, "#")
+	return url, fragment(location)
+}
+
+// schemaPath is the pointer to a keyword as a Reason shows it.
+func schemaPath(location string, keyword ...string) string {
+	url, ptr := splitLocation(location)
+	for _, token := range keyword {
+		ptr += "/" + escape(token)
+	}
+	if url == rootURL {
+		return truncate(ptr, maxPath)
+	}
+	return truncate(url+"#"+ptr, maxPath)
+}
