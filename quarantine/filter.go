@@ -159,7 +159,7 @@ func (f Filter) reasons(c *conditions) {
 		c.add("r.code = ?", string(f.Code))
 	}
 	if f.Rule != "" {
-		c.add("r.rule = ?", f.Rule)
+		c.add("r.rule = ? AND r.rule <> ''", f.Rule) // says that the partial index will do
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 	"github.com/lazaret/lazaret/internal/db"
 )
 
-// Bounds of a page of entries that is held in memory with payloads.
+// What bounds a page unless a test says otherwise.
 const (
 	pageEntries = 500
 	pageBytes   = 8 << 20
@@ -169,7 +169,7 @@ func (s *Store) stored(ctx context.Context, f Filter, after, until int64) ([]sto
 
 func (s *Store) query(ctx context.Context, q *selection) ([]stored, error) {
 	rows, err := s.db.Query(ctx, "SELECT "+entryColumns+", e.release, p.codec, p.payload FROM "+q.from+
-		" CROSS JOIN quarantine_payloads p WHERE "+q.where()+" AND p.seq = e.seq ORDER BY "+q.seq+" LIMIT ?", append(q.args, pageEntries)...)
+		" CROSS JOIN quarantine_payloads p WHERE "+q.where()+" AND p.seq = e.seq ORDER BY "+q.seq+" LIMIT ?", append(q.args, s.pageEntries)...)
 	if err != nil {
 		return nil, fmt.Errorf("quarantine: %w", err)
 	}
@@ -183,7 +183,7 @@ func (s *Store) query(ctx context.Context, q *selection) ([]stored, error) {
 		if e.seq, e.Entry, err = scanEntry(rows, &e.release, &codec, &payload); err != nil {
 			return nil, fmt.Errorf("quarantine: %w", err)
 		}
-		if size += e.Size; size > pageBytes && len(list) > 0 {
+		if size += e.Size; size > s.pageBytes && len(list) > 0 {
 			return list, nil
 		}
 		if e.payload, err = s.payloads.decode(codec, payload, e.Size); err != nil {

@@ -25,6 +25,10 @@ type Store struct {
 	write func(context.Context, func(*db.Tx) error) error
 	// now is when entries are discarded.
 	now func() time.Time
+	// pageEntries and pageBytes bound a page of entries that is held with payloads, and so
+	// the batch that a sink gets.
+	pageEntries int
+	pageBytes   int64
 }
 
 // NewStore makes the quarantine's tables in the store where they are missing.
@@ -36,7 +40,7 @@ func NewStore(ctx context.Context, d *db.DB) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Store{db: d, payloads: p, write: d.Write, now: time.Now}, nil
+	return &Store{db: d, payloads: p, write: d.Write, now: time.Now, pageEntries: pageEntries, pageBytes: pageBytes}, nil
 }
 
 // Add makes an entry of each record and returns nil when all are durable. A record
