@@ -1,0 +1,204 @@
+package rules
+
+import (
+	"fmt"
+	"reflect"
+	"time"
+
+	"github.com/expr-lang/expr"
+	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/builtin"
+	"github.com/expr-lang/expr/checker"
+	"github.com/expr-lang/expr/compiler"
+	"github.com/expr-lang/expr/conf"
+	"github.com/expr-lang/expr/optimizer"
+	"github.com/expr-lang/expr/parser"
+	"github.com/expr-lang/expr/vm"
+)
+
+// Program is a compiled rule set. It is immutable and safe for concurrent use.
+type Program struct {
+	rules []compiled
+	meta  bool // an expression reads meta
+}
+
+type compiled struct {
+	id       string
+	severity Severity
+	message  string
+	path     string // the one place of the event that the expression reads, or ""
+	expr     *vm.Program
+	when     *vm.Program // nil if the rule always applies
+}
+
+// Len is how many rules the program has.
+func (p *Program) Len() int { return len(p.rules) }
+
+// Compile checks and compiles a set, whole or not at all. Every error about the set is
+// a *CompileError.
+func Compile(set Set) (*Program, error) {
+	if f := set.check(); f != nil {
+		e := &CompileError{Field: f.field, Message: f.message}
+		if f.i >= 0 {
+			e.Rule, e.File = set.Rules[f.i].ID, set.Rules[f.i].file
+		}
+		return nil, e
+	}
+	p := &Program{rules: make([]compiled, 0, len(set.Rules))}
+	l := newLanguage()
+	for _, r := range set.Rules {
+		c := compiled{id: r.ID, severity: r.Severity, message: r.message()}
+		main, problem := l.compile(r.Expr)
+		if problem != nil {
+			return nil, r.compileError("expr", r.Expr, problem)
+		}
+		c.expr, p.meta = main.program, p.meta || main.meta
+		if len(main.paths) == 1 {
+			c.path = main.paths[0]
+		}
+		if r.When != "" {
+			when, problem := l.compile(r.When)
+			if problem != nil {
+				return nil, r.compileError("when", r.When, problem)
+			}
+			c.when, p.meta = when.program, p.meta || when.meta
+		}
+		p.rules = append(p.rules, c)
+	}
+	return p, nil
+}
+
+// language is what expressions of one program have in common.
+type language struct {
+	options   []expr.Option
+	functions []string
+}
+
+// function is one that replaces the language's own, or that only the rewriter calls.
+type function struct {
+	name  string
+	run   func(...any) (any, error)
+	types []any // pointers to function types, one an overload
+}
+
+func newLanguage() *language {
+	z := &zones{}
+	public := []function{
+		{"keys", keys, []any{new(func(any) []any)}},
+		{"values", values, []any{new(func(any) []any)}},
+		{"toPairs", toPairs, []any{new(func(any) []any)}},
+		{"int", toInt, []any{new(func(any) int)}},
+		{"float", toFloat, []any{new(func(any) float64)}},
+		{"string", toString, []any{new(func(any) string)}},
+		{"fromJSON", fromJSON, []any{new(func(string) any)}},
+		{"repeat", repeat, []any{new(func(string, int) string)}},
+		{"replace", replace, []any{new(func(string, string, string) string), new(func(string, string, string, int) string)}},
+		{"join", join, []any{new(func([]any) string), new(func([]any, string) string), new(func([]string) string), new(func([]string, string) string)}},
+		{"timezone", z.timezone, []any{new(func(string) *time.Location)}},
+		{"date", z.date, []any{
+			new(func(string) time.Time), new(func(string, string) time.Time),
+			new(func(string, string, string) time.Time), new(func(string, string, *time.Location) time.Time),
+		}},
+	}
+	own := []function{
+		{"#add", add, nil}, {"#subtract", subtract, nil}, {"#multiply", multiply, nil}, {"#divide", divide, nil},
+		{"#modulo", modulo, nil}, {"#power", power, nil}, {"#sum", sum, nil},
+		{"#member", member, nil}, {"#within", within, nil},
+		{"#loop", loop, nil}, {"#charge", charge, nil}, {"#deep", chargeDeep, nil}, {"#square", chargeSquare, nil},
+	}
+	l := &language{options: []expr.Option{expr.Env(&env{}), expr.MaxNodes(MaxNodes)}}
+	taken := make(map[string]bool)
+	for name := range refused {
+		taken[name] = true
+		l.options = append(l.options, expr.DisableBuiltin(name))
+	}
+	for _, f := range append(public, own...) {
+		l.options = append(l.options, expr.DisableBuiltin(f.name), expr.Function(f.name, f.run, f.types...))
+	}
+	for _, f := range public {
+		taken[f.name] = true
+		l.functions = append(l.functions, f.name)
+	}
+	for _, name := range builtin.Names {
+		if !taken[name] {
+			l.functions = append(l.functions, name)
+		}
+	}
+	return l
+}
+
+func (l *language) config() *conf.Config {
+	c := conf.CreateNew()
+	for _, option := range l.options {
+		option(c)
+	}
+	for name := range c.Disabled {
+		delete(c.Builtins, name)
+	}
+	return c
+}
+
+// expression is one compiled expression and what it reads.
+type expression struct {
+	program *vm.Program
+	paths   []string
+	meta    bool
+}
+
+// compile takes an expression through every guard. The types are checked twice: as it
+// was written, for the sake of messages and of its result, and as it was rewritten,
+// for the code.
+func (l *language) compile(source string) (e *expression, p *problem) {
+	defer func() {
+		if r := recover(); r != nil {
+			e, p = nil, &problem{-1, "cannot be compiled"}
+		}
+	}()
+	if p := scan(source); p != nil {
+		return nil, p
+	}
+	cfg := l.config()
+	tree, err := parser.ParseWithConfig(source, cfg)
+	if err != nil {
+		return nil, fromLibrary(err)
+	}
+	in := &inspector{functions: l.functions}
+	if p := in.walk(tree.Node); p != nil {
+		return nil, p
+	}
+	result, err := checker.Check(tree, cfg)
+	if err != nil {
+		return nil, fromLibrary(err)
+	}
+	if k := result.Kind(); k != reflect.Bool && k != reflect.Interface {
+		return nil, &problem{0, fmt.Sprintf("a rule is true or false, and this is %s", typeName(result))}
+	}
+	rw := &rewriter{done: make(map[ast.Node]ast.Node)}
+	rw.node(&tree.Node)
+	if _, err := checker.Check(tree, cfg); err != nil {
+		return nil, fromLibrary(err)
+	}
+	if err := optimizer.Optimize(&tree.Node, cfg); err != nil {
+		return nil, fromLibrary(err)
+	}
+	program, err := compiler.Compile(tree, cfg)
+	if err != nil {
+		return nil, fromLibrary(err)
+	}
+	return &expression{program: program, paths: in.paths, meta: in.meta}, nil
+}
+
+// typeName says what a Go type is to the writer of a rule.
+func typeName(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.String:
+		return "a text"
+	case reflect.Slice, reflect.Array:
+		return "a list"
+	case reflect.Map:
+		return "an object"
+	case reflect.Float64, reflect.Int:
+		return "a number"
+	}
+	return "a value of type " + t.String()
+}
