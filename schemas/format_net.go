@@ -41,9 +41,6 @@ func isHostname(s string) bool {
 		if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' {
 			return false
 		}
-		if len(label) > 3 && label[2:4] == "--" && !strings.EqualFold(label[:2], "xn") {
-			return false // reserved by RFC 5890
-		}
 		for _, c := range []byte(label) {
 			if !isAlpha(c) && !isDigit(c) && c != '-' {
 				return false
