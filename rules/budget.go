@@ -42,6 +42,11 @@ const (
 
 // loop is put around the list that a predicate goes through.
 func loop(args ...any) (any, error) {
+	if _, ok := args[1].([]any); !ok {
+		if k := reflect.ValueOf(args[1]).Kind(); k != reflect.Slice && k != reflect.Array {
+			return nil, typeError(args[1])
+		}
+	}
 	return args[1], args[0].(*budget).spend(stepsPerTurn * size(args[1]))
 }
 

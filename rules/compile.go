@@ -170,6 +170,9 @@ func (l *language) compile(source string) (e *expression, p *problem) {
 	if err != nil {
 		return nil, fromLibrary(err)
 	}
+	if _, null := tree.Node.(*ast.NilNode); null {
+		return nil, &problem{0, "a rule is true or false, and this is nil"}
+	}
 	if k := result.Kind(); k != reflect.Bool && k != reflect.Interface {
 		return nil, &problem{0, fmt.Sprintf("a rule is true or false, and this is %s", typeName(result))}
 	}

@@ -6,8 +6,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/expr-lang/expr/file"
-
-	"github.com/lazaret/lazaret/internal/yamlread"
 )
 
 // CompileError says why a rule does not compile, and where.
@@ -74,11 +72,8 @@ func (r Rule) compileError(field, source string, p *problem) *CompileError {
 	e.Line, line, before = lineAt(source, p.at)
 	e.Column = utf8.RuneCountInString(before) + 1
 	e.Snippet = snippet(line, before)
-	switch {
-	case at == (yamlread.Position{}):
-	case at.Block:
-		e.FileLine, e.FileColumn = at.Line+e.Line-1, at.Column+e.Column-1
-	case !strings.Contains(source, "\n"):
+	if at.Verbatim {
+		e.FileLine = at.Line + e.Line - 1
 		e.FileColumn = at.Column + e.Column - 1
 	}
 	return e

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 )
 
@@ -23,6 +25,8 @@ func FuzzDecode(f *testing.F) {
 		f.Add([]byte("a: [" + s))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
+		hung := time.AfterFunc(5*time.Second, func() { panic(fmt.Sprintf("hangs: %q", data)) })
+		defer hung.Stop()
 		var got any
 		err := Decode("f", data, &got)
 		var typed settings

@@ -34,6 +34,7 @@ type node struct {
 	kind         kind
 	line, column int
 	block        bool    // a block scalar
+	folded       bool    // a block scalar whose lines are joined
 	text         string  // of a scalar: the string, "true" or "false", or the number as JSON writes it
 	keys         []key   // of a mapping, in the order written
 	items        []*node // of a mapping and a sequence
@@ -119,7 +120,7 @@ func (b builder) node(n ast.Node) (*node, error) {
 		return out, nil
 	case *ast.LiteralNode:
 		out := b.at(stringKind, n.Start)
-		out.block, out.text = true, n.Value.Value
+		out.block, out.folded, out.text = true, strings.HasPrefix(n.Start.Value, ">"), n.Value.Value
 		return out, nil
 	case *ast.CommentGroupNode:
 		return b.at(nullKind, n.GetToken()), nil

@@ -129,13 +129,14 @@ func (d Document) JSON() []byte { return d.root.appendJSON(nil) }
 type Position struct {
 	// Line and Column count from 1; columns are in characters.
 	Line, Column int
-	// Block says that the value is a block scalar (| or >): its text begins on Line, and
-	// each of its lines is indented by Column-1.
-	Block bool
+	// Verbatim says that a string's characters stand in the text as they are, from Line
+	// and Column on, without quotes or escapes. If it has several lines they are those
+	// of a literal block (|), each indented by Column-1.
+	Verbatim bool
 }
 
 // Locate returns where the value at a JSON Pointer (RFC 6901) begins, or false if the
-// document has no such value. The inside of a quoted scalar begins one column later.
+// document has no such value. The position of a block scalar is that of its first line.
 func (d Document) Locate(pointer string) (Position, bool) {
 	n := d.root
 	for pointer != "" {
@@ -151,12 +152,24 @@ func (d Document) Locate(pointer string) (Position, bool) {
 			return Position{}, false
 		}
 	}
-	p := Position{Line: n.line, Column: n.column, Block: n.block}
+	return d.position(n), true
+}
+
+func (d Document) position(n *node) Position {
 	if n.block {
-		p.Line++
-		p.Column = d.src.indent(p.Line) + 1
+		return Position{Line: n.line + 1, Column: d.src.indent(n.line+1) + 1, Verbatim: !n.folded}
 	}
-	return p, true
+	p := Position{Line: n.line, Column: n.column}
+	if n.kind != stringKind || strings.Contains(n.text, "\n") {
+		return p
+	}
+	rest := []rune(d.src.line(n.line))
+	rest = rest[min(n.column-1, len(rest)):]
+	if len(rest) > 0 && (rest[0] == '"' || rest[0] == '\'') && strings.HasPrefix(string(rest[1:]), n.text+string(rest[0])) {
+		return Position{Line: n.line, Column: n.column + 1, Verbatim: true}
+	}
+	p.Verbatim = strings.HasPrefix(string(rest), n.text)
+	return p
 }
 
 // Error returns an *Error at the value under the pointer, or at the document's first

@@ -238,24 +238,46 @@ func TestDocumentsKeepTheFilesLines(t *testing.T) {
 	}
 }
 
-// Locate finds the place of a value, of a block scalar its first line of text.
+// Locate finds the place of a value and says whether its characters stand there.
 func TestLocate(t *testing.T) {
-	docs, err := Documents("f", []byte("---\nkind: RuleSet\nrules:\n  - id: a\n    expr: event.a > 3\n  - id: b\n    expr: |\n\n      event.b\n    a/b: [1, 22]\n"))
+	docs, err := Documents("f", []byte(`---
+kind: RuleSet
+rules:
+  - id: a
+    expr: event.a > 3
+  - id: b
+    expr: |
+
+      event.b
+    a/b: [1, 22]
+  - {é: "x y", b: 'it''s', c: "a\tb", d: 'z'}
+  - >-
+    one
+    two
+  - plain
+    goes on
+`))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for pointer, want := range map[string]Position{
 		"":                {Line: 2, Column: 1},
 		"/rules":          {Line: 4, Column: 3},
-		"/rules/0/expr":   {Line: 5, Column: 11},
-		"/rules/1/expr":   {Line: 8, Column: 7, Block: true},
+		"/rules/0/expr":   {Line: 5, Column: 11, Verbatim: true},
+		"/rules/1/expr":   {Line: 8, Column: 7, Verbatim: true},
 		"/rules/1/a~1b/1": {Line: 10, Column: 14},
+		"/rules/2/é":      {Line: 11, Column: 10, Verbatim: true},
+		"/rules/2/b":      {Line: 11, Column: 19},
+		"/rules/2/c":      {Line: 11, Column: 31},
+		"/rules/2/d":      {Line: 11, Column: 43, Verbatim: true},
+		"/rules/3":        {Line: 13, Column: 5},
+		"/rules/4":        {Line: 15, Column: 5},
 	} {
 		if got, ok := docs[0].Locate(pointer); !ok || got != want {
 			t.Errorf("%q: got %+v %v, want %+v", pointer, got, ok, want)
 		}
 	}
-	for _, pointer := range []string{"/x", "/rules/2", "/rules/-1", "/rules/x", "rules", "/kind/0"} {
+	for _, pointer := range []string{"/x", "/rules/9", "/rules/-1", "/rules/x", "rules", "/kind/0"} {
 		if got, ok := docs[0].Locate(pointer); ok {
 			t.Errorf("%q: got %+v", pointer, got)
 		}
