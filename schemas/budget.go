@@ -180,15 +180,19 @@ func (b *budget) depths() *overBudget {
 	for range budgetDepth {
 		next := make(map[*jsonschema.Schema]int, len(order))
 		changed := false
+		var over *jsonschema.Schema // the innermost that is too much
 		for _, s := range order {
 			for _, c := range below[s] {
 				v := b.level(c, levels)
 				if v > maxEvaluations {
-					return &overBudget{s.Location, tooManyDeep}
+					over = s
 				}
 				next[s] = max(next[s], v)
 			}
 			changed = changed || next[s] != levels[s]
+		}
+		if over != nil {
+			return &overBudget{over.Location, tooManyDeep}
 		}
 		if b.steps > budgetSteps*5 {
 			return &overBudget{b.graph.root.Location, tooComplex}

@@ -55,7 +55,7 @@ func (c *compilation) explainKind(err error) *CompileError {
 		return c.failAt(url+"#"+encodeFragment(ptr), "%v", regex.Err)
 	case errors.As(err, &load):
 		message := refusal(load.URL)
-		if errors.As(err, &refused) {
+		if errors.As(load.Err, &refused) {
 			message = refused.message
 		}
 		return c.failAtReference(message, func(_, resolved string) bool {
