@@ -260,7 +260,7 @@ func TestHostileEnvelopes(t *testing.T) {
 	if len(reasons) > maxAttributes+1 {
 		t.Errorf("%d reasons", len(reasons))
 	}
-	if took := time.Since(start); took > 2*time.Second {
+	if took := time.Since(start); took > 20*time.Second {
 		t.Errorf("took %v", took)
 	}
 	long := strings.Repeat("X", 1<<20)

@@ -2,7 +2,6 @@ package cloudevents
 
 import (
 	"encoding/base64"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,9 +15,9 @@ import (
 func envelopeLimits() jsonread.Limits {
 	return jsonread.Limits{
 		Depth:              10_000,
-		NumberLength:       math.MaxInt32,
-		Exponent:           math.MaxInt32,
-		Values:             math.MaxInt32,
+		NumberLength:       -1,
+		Exponent:           -1,
+		Values:             -1,
 		AllowDuplicateKeys: true,
 	}
 }

@@ -1,6 +1,7 @@
 package jsonread
 
 import (
+	"math"
 	"strings"
 	"testing"
 
@@ -160,6 +161,25 @@ func TestDefaultLimits(t *testing.T) {
 			if got := summary(Check([]byte(c.text), l)).code; got != c.want {
 				t.Errorf("%s: code %q, want %q", c.name, got, c.want)
 			}
+		}
+	}
+}
+
+// Promise: an exponent is compared by value, however it is written, and a negative
+// limit is none.
+func TestExponentLimit(t *testing.T) {
+	for _, c := range []struct {
+		text  string
+		limit int
+		want  lazaret.Code
+	}{
+		{`1e5`, 5, ""}, {`1e6`, 5, lazaret.CodeNumber}, {`1e9`, 5, lazaret.CodeNumber}, {`1e-6`, 5, lazaret.CodeNumber},
+		{`1e0005`, 5, ""}, {`1e15`, 5, lazaret.CodeNumber}, {`1e15`, 15, ""}, {`1e16`, 15, lazaret.CodeNumber},
+		{`1e9223372036854775806`, math.MaxInt - 1, ""}, {`1e9223372036854775807`, math.MaxInt - 1, lazaret.CodeNumber},
+		{`1e99999999999999999999`, math.MaxInt - 1, lazaret.CodeNumber}, {`1e99999999999999999999`, -1, ""},
+	} {
+		if got := summary(Check([]byte(c.text), Limits{Exponent: c.limit})).code; got != c.want {
+			t.Errorf("%s under %d: %q, want %q", c.text, c.limit, got, c.want)
 		}
 	}
 }

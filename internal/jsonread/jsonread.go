@@ -17,6 +17,8 @@
 // All functions are safe for concurrent use; none writes to the text that it is given.
 package jsonread
 
+import "math"
+
 // The limits that hold where Limits says nothing.
 const (
 	DefaultDepth        = 200
@@ -28,8 +30,9 @@ const (
 // maxText is the longest text that the reader takes: positions are kept in 31 bits.
 const maxText = 1<<31 - 1
 
-// Limits bound what a text may hold. A field that is zero stands for its default,
-// so that Limits{} is what everybody wants unless they know better.
+// Limits bound what a text may hold. A field that is zero stands for its default, so
+// that Limits{} is what everybody wants unless they know better; a negative one is no
+// limit.
 type Limits struct {
 	// Depth is how many arrays and objects may be open at once. A scalar alone has
 	// depth 0, [] has depth 1. Default 200.
@@ -62,8 +65,10 @@ var DefaultLimits = Limits{
 // filled returns l with its zero fields replaced.
 func (l Limits) filled() Limits {
 	or := func(v *int, def int) {
-		if *v <= 0 {
+		if *v == 0 {
 			*v = def
+		} else if *v < 0 {
+			*v = math.MaxInt
 		}
 	}
 	or(&l.Depth, DefaultDepth)

@@ -3,6 +3,7 @@ package jsonread
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 	"math/bits"
 	"unicode/utf8"
 
@@ -157,7 +158,7 @@ func scanNumber(data []byte, start int, l *Limits) (int, fault) {
 			return 0, syntaxFault(i, wantFraction)
 		}
 	}
-	exponent := 0
+	large := false
 	if i < len(data) && data[i]|0x20 == 'e' {
 		i++
 		if i < len(data) && (data[i] == '+' || data[i] == '-') {
@@ -167,32 +168,32 @@ func scanNumber(data []byte, start int, l *Limits) (int, fault) {
 		if i = skipDigits(data, i); i == from {
 			return 0, syntaxFault(i, wantExponent)
 		}
-		exponent = saturated(data[from:i], l.Exponent)
+		large = exceeds(data[from:i], l.Exponent)
 	}
 	if i-start > l.NumberLength {
 		return 0, fault{lazaret.CodeNumber, start, fmt.Sprintf("the number has more than %d characters", l.NumberLength)}
 	}
-	if exponent > l.Exponent {
+	if large {
 		return 0, fault{lazaret.CodeNumber, start, fmt.Sprintf("the number's exponent is not within ±%d", l.Exponent)}
 	}
 	return i, fault{}
 }
 
-// saturated returns the value of the digits, or something larger than limit once it
-// is: an exponent may have a million digits.
-func saturated(digits []byte, limit int) int {
-	v := 0
-	for _, c := range digits {
-		if v > limit {
-			break
-		}
-		d := int(c - '0')
-		if v > (limit-d)/10 {
-			return limit + 1
-		}
-		v = v*10 + d
+// exceeds reports whether the digits stand for more than limit. There may be a million.
+func exceeds(digits []byte, limit int) bool {
+	if limit == math.MaxInt { // there is none
+		return false
 	}
-	return v
+	v, most := uint64(0), uint64(limit)
+	for _, c := range digits {
+		if v > most/10 {
+			return true
+		}
+		if v = v*10 + uint64(c-'0'); v > most {
+			return true
+		}
+	}
+	return false
 }
 
 func skipDigits(data []byte, i int) int {
