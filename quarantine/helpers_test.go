@@ -82,6 +82,36 @@ func all(tb testing.TB, s *Store, f Filter, limit int) []Entry {
 	}
 }
 
+// checkReasonIndex holds that the index of reasons is what the entries' reasons say.
+func checkReasonIndex(tb testing.TB, s *Store) {
+	tb.Helper()
+	want := map[string]bool{}
+	for _, e := range all(tb, s, Filter{}, MaxLimit) {
+		for _, k := range reasonKeys(traits(e.Reasons)) {
+			want[fmt.Sprint(e.ID, k)] = true
+		}
+	}
+	rows, err := s.db.Query(context.Background(), `SELECT e.id, r.code, r.rule FROM quarantine_reasons r LEFT JOIN quarantine_entries e ON e.seq = r.seq`)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer rows.Close()
+	n := 0
+	for ; rows.Next(); n++ {
+		var id string
+		var k reasonKey
+		if err := rows.Scan(&id, &k.code, &k.rule); err != nil {
+			tb.Fatal(err)
+		}
+		if !want[fmt.Sprint(id, k)] {
+			tb.Errorf("entry %s is indexed under %v, which is not one of its reasons", id, k)
+		}
+	}
+	if n != len(want) {
+		tb.Errorf("%d reasons are indexed, a recount gives %d", n, len(want))
+	}
+}
+
 // checkCounts holds that the groups are a recount of the entries.
 func checkCounts(tb testing.TB, s *Store) {
 	tb.Helper()
@@ -119,6 +149,7 @@ func checkCounts(tb testing.TB, s *Store) {
 			tb.Errorf("the sample of group %s is an entry of group %s (%v)", g.Group, sample.Group, err)
 		}
 	}
+	checkReasonIndex(tb, s)
 	var strays int64
 	if err := s.db.QueryRow(ctx, `SELECT COUNT(*) FROM quarantine_group_reasons WHERE grp NOT IN (SELECT fingerprint FROM quarantine_groups)`).Scan(&strays); err != nil || strays != 0 {
 		tb.Errorf("%d reasons are of groups that do not exist (%v)", strays, err)

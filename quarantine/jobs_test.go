@@ -342,6 +342,39 @@ func TestSinkThatStaysDown(t *testing.T) {
 	}
 }
 
+// Two that see the same open batch finish it once: the second does not write what the sink
+// was told to forget.
+func TestOpenBatchIsFinishedOnce(t *testing.T) {
+	w := life(t, storePath(t), newJournal(t), &faults{}, mended())
+	want := many(w, 2)
+	w.onWrite = func(context.Context, lazaret.Batch) error { return errFault }
+	w.start()
+	job := w.submit(Filter{})
+	w.idle()
+	w.onWrite = nil
+	first, err := w.store.openBatches(t.Context())
+	if err != nil || len(first) != 1 {
+		t.Fatal(first, err)
+	}
+	second, err := w.store.openBatches(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range []*batch{first[0], second[0]} {
+		if err := w.jobs.finishOnce(b, false); err != nil {
+			t.Error(err)
+		}
+	}
+	w.journal.once(want)
+	if !w.journal.forgotten[first[0].id] {
+		t.Error("the sink was not told to forget the batch")
+	}
+	if job = w.job(job.ID); job.Released != 2 || job.Examined != 2 || job.State != Failed {
+		t.Errorf("%+v", job)
+	}
+	checkCounts(t, w.store)
+}
+
 // A cancel does not wait for a sink that is down.
 func TestCancelWhileTheSinkIsDown(t *testing.T) {
 	w := life(t, storePath(t), newJournal(t), &faults{}, mended())
@@ -476,6 +509,43 @@ func TestOneContractABatch(t *testing.T) {
 	}
 	if len(seen) != 3 {
 		t.Errorf("the batches have the versions %v, want three: the contract changed all the time", seen)
+	}
+}
+
+// A released record is what a good event's record would have been, with the entry's id and
+// the time of the release; the entry shows the same time.
+func TestReleasedRecord(t *testing.T) {
+	w := life(t, storePath(t), newJournal(t), &faults{}, mended())
+	r := defective("s", 1, "a")
+	r.Event.Source = lazaret.Source{Kind: "kafka", Name: "t", Partition: 2, Offset: 9, Unique: "t/2/9"}
+	add(t, w.store, r)
+	var got []lazaret.Batch
+	w.onWrite = func(_ context.Context, b lazaret.Batch) error {
+		got = append(got, b)
+		return nil
+	}
+	w.start()
+	w.submit(Filter{})
+	w.idle()
+	if len(got) != 1 || len(got[0].Records) != 1 {
+		t.Fatal(got)
+	}
+	e, err := w.store.Get(t.Context(), r.QuarantineID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	verdict, err := mended()["s"].Judge(t.Context(), r.Event)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec := got[0].Records[0]
+	if !rec.Verdict.Time.Equal(verdict.Time) || rec.Verdict.Time.Format(time.RFC3339Nano) != verdict.Time.Format(time.RFC3339Nano) {
+		t.Errorf("the event's time is %v, want %v", rec.Verdict.Time, verdict.Time)
+	}
+	rec.Verdict.Time = verdict.Time
+	want := lazaret.Record{Stream: "s", Event: r.Event, Verdict: verdict, QuarantineID: r.QuarantineID, ReleasedAt: e.ReleasedAt}
+	if !reflect.DeepEqual(rec, want) || e.ReleasedAt.IsZero() {
+		t.Errorf("got  %+v\nwant %+v", rec, want)
 	}
 }
 
