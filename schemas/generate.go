@@ -11,12 +11,13 @@ import (
 
 // Bounds on the events that a schema is tried against.
 const (
-	trialVariants = 8     // rounds through the branches of unions
-	trialValues   = 2_000 // values in one event
-	trialDeep     = 60    // nesting of the deep events
-	trialShallow  = 6     // nesting of the others
-	trialWide     = 200   // items of an array in the wide events
-	trialLong     = 4_096 // bytes of a string in the wide events
+	trialVariants = 8        // rounds through the branches of unions
+	trialValues   = 1_000    // values in one event
+	trialText     = 64 << 10 // bytes of the strings in one event
+	trialDeep     = 60       // nesting of the deep events
+	trialShallow  = 6        // nesting of the others
+	trialWide     = 200      // items of an array in the wide events
+	trialLong     = 4_096    // bytes of a string in the wide events
 )
 
 // generator makes events after a schema: near enough to valid that checking them goes
@@ -27,6 +28,7 @@ type generator struct {
 	wide   bool // long arrays and strings
 	spoil  bool // put values of the wrong type at the leaves
 	left   int  // values that may still be made
+	text   int  // bytes of strings that may still be made
 }
 
 // trialEvents returns the events that a schema is tried against.
@@ -37,7 +39,7 @@ func trialEvents(root *jsonschema.Schema) []any {
 			{depth: trialShallow}, {depth: trialShallow, spoil: true}, {depth: trialDeep, spoil: true},
 			{depth: trialShallow, wide: true}, {depth: trialShallow, wide: true, spoil: true},
 		} {
-			g.branch, g.left = branch, trialValues
+			g.branch, g.left, g.text = branch, trialValues, trialText
 			events = append(events, g.value([]*jsonschema.Schema{root}, 0))
 		}
 	}
@@ -184,6 +186,9 @@ func (g *generator) object(v *view, depth int) any {
 		v.properties[name] = append(v.properties[name], v.others...)
 	}
 	for _, name := range sortedKeys(v.properties) {
+		if g.left < 0 {
+			break
+		}
 		if g.spoil && len(obj)%7 == 6 {
 			continue // leave some out
 		}
@@ -195,6 +200,9 @@ func (g *generator) object(v *view, depth int) any {
 			extra = trialWide
 		}
 		for i := range extra {
+			if g.left < 0 {
+				break
+			}
 			obj["extra"+string(rune('a'+i%26))+strings.Repeat("x", i/26)] = g.value(v.others, depth+1)
 		}
 	}
@@ -208,6 +216,9 @@ func (g *generator) array(v *view, depth int) any {
 	}
 	list := make([]any, 0, n)
 	for i := range max(n, len(v.prefix)) {
+		if g.left < 0 {
+			break
+		}
 		of := v.items
 		if i < len(v.prefix) {
 			of = v.prefix[i : i+1]
@@ -233,13 +244,14 @@ func (g *generator) scalar(v *view, kind string) any {
 		}
 		return json.Number("17")
 	case "string":
-		return g.text(v)
+		return g.string(v)
 	default:
 		return nil
 	}
 }
 
-func (g *generator) text(v *view) string {
+// string makes a string of the format or for the pattern, as long as is asked for.
+func (g *generator) string(v *view) string {
 	text := samples[v.format]
 	if v.pattern != "" {
 		text = sample(v.pattern)
@@ -248,9 +260,11 @@ func (g *generator) text(v *view) string {
 	if g.wide {
 		n = trialLong
 	}
-	for filler := max(text, "a"); len(text) < n; {
-		text += filler
+	if n = min(n, g.text); len(text) < n {
+		filler := max(text, "a")
+		text += strings.Repeat(filler, (n-len(text))/len(filler)+1)
 	}
+	g.text -= len(text)
 	return text
 }
 
