@@ -105,6 +105,16 @@ func (g *Guard) Static() []Token {
 // The error is ErrUnauthenticated, ErrForbidden, or, when the tokens cannot be read
 // for more than a minute, the reason of that.
 func (g *Guard) Authorize(ctx context.Context, r Request, scope Scope, stream string) (Identity, error) {
+	id, err := g.Authenticate(ctx, r, scope)
+	if err != nil {
+		return id, err
+	}
+	return id, id.Allows(stream)
+}
+
+// Authenticate is Authorize for a request whose stream is not known yet: Identity.Allows
+// must be asked before anything of a stream is shown or done.
+func (g *Guard) Authenticate(ctx context.Context, r Request, scope Scope) (Identity, error) {
 	seen, err := g.current(ctx)
 	if err != nil {
 		return Identity{}, err
@@ -125,21 +135,27 @@ func (g *Guard) Authorize(ctx context.Context, r Request, scope Scope, stream st
 	case !t.Expires.IsZero() && !g.now().Before(t.Expires):
 		return Identity{}, fmt.Errorf("%w: the token expired at %s", ErrUnauthenticated, t.Expires.Format(time.RFC3339))
 	}
-	return Identity{TokenID: t.ID, Name: t.Name, Streams: t.Streams}, t.allows(scope, stream)
+	return Identity{TokenID: t.ID, Name: t.Name, Streams: t.Streams}, t.has(scope)
 }
 
-// allows returns nil or an ErrForbidden that says what is missing.
-func (t Token) allows(scope Scope, stream string) error {
-	if !slices.Contains(t.Scopes, scope) && !slices.Contains(t.Scopes, Admin) {
-		return fmt.Errorf("%w: this needs the scope %s, and the token %q has %s", ErrForbidden, scope, t.Name, joinScopes(t.Scopes, ", "))
+// has returns nil or an ErrForbidden that says what is missing.
+func (t Token) has(scope Scope) error {
+	if slices.Contains(t.Scopes, scope) || slices.Contains(t.Scopes, Admin) {
+		return nil
 	}
+	return fmt.Errorf("%w: this needs the scope %s, and the token %q has %s", ErrForbidden, scope, t.Name, joinScopes(t.Scopes, ", "))
+}
+
+// Allows returns nil if the identity may have to do with the stream, else an
+// ErrForbidden. An empty stream means all of them.
+func (id Identity) Allows(stream string) error {
 	switch {
-	case len(t.Streams) == 0 || slices.Contains(t.Streams, stream):
+	case len(id.Streams) == 0 || slices.Contains(id.Streams, stream):
 		return nil
 	case stream == "":
-		return fmt.Errorf("%w: the token %q is for the streams %s alone: name one of them in the request", ErrForbidden, t.Name, strings.Join(t.Streams, ", "))
+		return fmt.Errorf("%w: the token %q is for the streams %s alone: name one of them in the request", ErrForbidden, id.Name, strings.Join(id.Streams, ", "))
 	}
-	return fmt.Errorf("%w: the token %q is for the streams %s alone", ErrForbidden, t.Name, strings.Join(t.Streams, ", "))
+	return fmt.Errorf("%w: the token %q is for the streams %s alone", ErrForbidden, id.Name, strings.Join(id.Streams, ", "))
 }
 
 // match compares the hash with that of every token, each in constant time, and

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/lazaret/lazaret/internal/auth"
+	"github.com/lazaret/lazaret/internal/jsonread"
 	"github.com/lazaret/lazaret/internal/yamlread"
 )
 
@@ -156,6 +157,13 @@ func Parse(name string, data []byte, lookup func(string) (string, bool)) (Config
 		return Config{}, fmt.Errorf("%s: %w", name, err)
 	}
 	return c, nil
+}
+
+// JSONLimits are the limits on one event, for whoever judges it.
+func (c Config) JSONLimits() jsonread.Limits {
+	l := jsonread.DefaultLimits
+	l.Depth, l.Values, l.Size = c.Limits.JSONDepth, c.Limits.JSONKeys, int(c.Limits.Event)
+	return l
 }
 
 // StaticTokens returns the tokens for auth.NewGuard, reading the files that hold them.

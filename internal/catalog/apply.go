@@ -1,0 +1,313 @@
+package catalog
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/lazaret/lazaret/gateway"
+	"github.com/lazaret/lazaret/internal/db"
+	"github.com/lazaret/lazaret/schemas"
+)
+
+// Change is one resource to put or to delete. Of a resource to delete only Kind and
+// Name matter.
+type Change struct {
+	Resource Resource
+	Delete   bool
+	// Force deletes a stream although it has entries in the quarantine.
+	Force bool
+	// IfMatch makes the change conditional: the resource must exist and have this tag, or
+	// any if it is "*". Empty: unconditional.
+	IfMatch string
+	// IfNone makes the change conditional: the resource must not exist.
+	IfNone bool
+}
+
+// Options say how changes are applied.
+type Options struct {
+	// DryRun does everything but store and swap.
+	DryRun bool
+}
+
+// Action is what became of a resource.
+type Action string
+
+// What can become of a resource.
+const (
+	Created   Action = "created"
+	Updated   Action = "updated"
+	Unchanged Action = "unchanged"
+	Deleted   Action = "deleted"
+)
+
+// Result is what was done, or in a dry run would be done, to one resource.
+type Result struct {
+	Kind    Kind     `json:"kind"`
+	Name    string   `json:"name"`
+	Action  Action   `json:"action"`
+	Version int      `json:"version,omitempty"` // the number of the version that there is now
+	DryRun  bool     `json:"dry_run"`
+	Notices []string `json:"notices,omitempty"` // what else a person should know
+	Tag     string   `json:"-"`                 // the tag of what there is now; "" if deleted
+}
+
+// Key names the resource, as in "RuleSet/clickstream".
+func (r Result) Key() string { return key(r.Kind, r.Name) }
+
+// Apply makes the changes, all of them or none, and returns a result for each, in their
+// order, after those that follow from them: none. Schemas are put before rule sets, and
+// these before streams, whatever the order; so a stream may name a schema that comes
+// with it.
+//
+// Errors: *Refused with all that is wrong; ErrPrecondition, ErrNotFound, ErrInUse,
+// ErrConflict; else the store's. After an error everything is as it was.
+func (c *Catalog) Apply(ctx context.Context, changes []Change, opts Options) ([]Result, error) {
+	if err := checkChanges(changes); err != nil {
+		return nil, err
+	}
+	c.applying.Lock()
+	defer c.applying.Unlock()
+	// The plan is made by the very code that stores, in a transaction that is undone, so
+	// that a dry run and the real thing cannot differ.
+	planned, err := c.rehearse(ctx, changes)
+	if err != nil {
+		return nil, err
+	}
+	made, err := c.compile(ctx, changes, planned)
+	if err != nil {
+		return nil, locate(err, changes)
+	}
+	if !opts.DryRun {
+		if err := c.store(ctx, changes, planned); err != nil {
+			return nil, err
+		}
+		c.swap(ctx, c.next(planned, made))
+	}
+	results := planned.results
+	for i := range results {
+		results[i].DryRun = opts.DryRun
+		results[i].Notices = append(results[i].Notices, planned.notices(results[i])...)
+	}
+	return results, nil
+}
+
+// errUndo ends a transaction whose changes are not to stay.
+var errUndo = errors.New("undo")
+
+func (c *Catalog) rehearse(ctx context.Context, changes []Change) (*plan, error) {
+	var p *plan
+	err := c.conf.DB.Write(ctx, func(tx *db.Tx) (err error) {
+		if p, err = c.plan(ctx, tx, changes); err != nil {
+			return err
+		}
+		return errUndo
+	})
+	if errors.Is(err, errUndo) {
+		return p, nil
+	}
+	if err == nil {
+		err = errors.New("catalog: a transaction that was to be undone was not")
+	}
+	return nil, err
+}
+
+// store makes the planned changes durable. The store must give every version the number
+// that it was planned with: if it does not, somebody else has changed it.
+func (c *Catalog) store(ctx context.Context, changes []Change, planned *plan) error {
+	return c.conf.DB.Write(ctx, func(tx *db.Tx) error {
+		again, err := c.plan(ctx, tx, changes)
+		if err != nil {
+			return err
+		}
+		if !again.same(planned) {
+			return fmt.Errorf("the catalog was %w: nothing was done, try again", ErrConflict)
+		}
+		return nil
+	})
+}
+
+// compile makes the versions of the streams that the plan changes, and tries every
+// document that is new. It looks at everything before it refuses.
+func (c *Catalog) compile(ctx context.Context, changes []Change, p *plan) (map[string]*version, error) {
+	faults := faults{list: p.faults}
+	m := c.maker(p.schemas, p.rules)
+	for _, v := range p.schemas {
+		if _, err := m.schema(ctx, v.Subject, v.Number); err != nil {
+			if err := faults.take(err); err != nil {
+				return nil, err
+			}
+		} else if p.created[schemaID{v.Subject, v.Number}] {
+			if err := faults.take(c.try(ctx, m, v)); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for stream, v := range p.rules {
+		if _, err := m.program(ctx, stream, v.Number); err != nil {
+			if err := faults.take(err); err != nil {
+				return nil, err
+			}
+		}
+	}
+	made := map[string]*version{}
+	for _, s := range p.streams {
+		v, err := m.version(ctx, s)
+		if err := faults.take(err); err != nil {
+			return nil, err
+		}
+		made[s.Name] = v
+	}
+	for _, ch := range changes {
+		if err := faults.take(c.checkSink(ch)); err != nil {
+			return nil, err
+		}
+	}
+	faults.add(overlaps(c.now.Load(), p)...)
+	if err := faults.refused(); err != nil {
+		return nil, err
+	}
+	return made, nil
+}
+
+func (c *Catalog) try(ctx context.Context, m *maker, v schemas.Version) error {
+	err := c.conf.Try(ctx, v.Document, m.options(ctx, v.Subject))
+	if err == nil {
+		return nil
+	}
+	return schemaFault(v.Subject, err)
+}
+
+func (c *Catalog) checkSink(ch Change) error {
+	if ch.Resource.Kind != KindStream || ch.Delete || c.conf.CheckSink == nil {
+		return nil
+	}
+	if err := c.conf.CheckSink(ch.Resource.Stream.Sink); err != nil {
+		return refuse(Fault{Resource: ch.Resource.Key(), Pointer: "/sink", Message: err.Error()})
+	}
+	return nil
+}
+
+// overlaps finds streams that would write to the same directory.
+func overlaps(now *snapshot, p *plan) []Fault {
+	dirs := map[string]string{} // the stream, by directory
+	for name, v := range now.streams {
+		if v.Stream.Sink.File != nil && !p.touches(name) {
+			dirs[v.Stream.Sink.File.Dir] = name
+		}
+	}
+	var found []Fault
+	for _, s := range p.streams {
+		if s.Sink.File == nil {
+			continue
+		}
+		dir := s.Sink.File.Dir
+		if other, ok := dirs[dir]; ok {
+			found = append(found, Fault{Resource: key(KindStream, s.Name), Pointer: "/sink/file/dir",
+				Message: fmt.Sprintf("the stream %s writes to the directory %s already: each stream needs one of its own", other, dir)})
+		}
+		dirs[dir] = s.Name
+	}
+	return found
+}
+
+// next is the snapshot that holds when the plan is stored.
+func (c *Catalog) next(p *plan, made map[string]*version) *snapshot {
+	streams := maps.Clone(c.now.Load().streams)
+	for _, name := range p.deleted {
+		delete(streams, name)
+	}
+	maps.Copy(streams, made)
+	return &snapshot{streams: streams}
+}
+
+// faults gathers what is wrong with the changes.
+type faults struct{ list []Fault }
+
+// take keeps the faults of a *Refused and returns every other error.
+func (f *faults) take(err error) error {
+	var r *Refused
+	if errors.As(err, &r) {
+		f.add(r.Faults...)
+		return nil
+	}
+	return err
+}
+
+// add leaves out what is known already: several streams may meet the same fault.
+func (f *faults) add(list ...Fault) {
+	for _, one := range list {
+		if !slices.Contains(f.list, one) {
+			f.list = append(f.list, one)
+		}
+	}
+}
+
+func (f *faults) refused() error {
+	if len(f.list) == 0 {
+		return nil
+	}
+	slices.SortStableFunc(f.list, func(a, b Fault) int {
+		return cmp.Or(cmp.Compare(a.Resource, b.Resource), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Pointer, b.Pointer))
+	})
+	return &Refused{f.list}
+}
+
+// locate completes faults with the file, and the line where the resource's text is at
+// hand and the fault has a pointer only.
+func locate(err error, changes []Change) error {
+	var r *Refused
+	if !errors.As(err, &r) {
+		return err
+	}
+	for i := range r.Faults {
+		f := &r.Faults[i]
+		for _, ch := range changes {
+			if ch.Resource.Key() != f.Resource {
+				continue
+			}
+			f.File = ch.Resource.File
+			if f.Line == 0 && ch.Resource.locate != nil {
+				at, _ := ch.Resource.locate(f.Pointer)
+				f.Line, f.Column = at.Line, at.Column
+			}
+		}
+	}
+	return r
+}
+
+// checkChanges looks at the changes alone.
+func checkChanges(changes []Change) error {
+	var found faults
+	seen := map[string]bool{}
+	for _, ch := range changes {
+		r := ch.Resource
+		switch {
+		case seen[r.Key()]:
+			found.add(Fault{Resource: r.Key(), Message: "is there twice"})
+		case ch.Delete:
+		case r.Kind == KindStream:
+			r.Stream.Name = r.Name
+			var invalid *gateway.InvalidStream
+			if err := r.Stream.Validate(); errors.As(err, &invalid) {
+				for _, f := range invalid.Fields {
+					found.add(Fault{Resource: r.Key(), Pointer: f.Pointer, Message: f.Message})
+				}
+			} else if err != nil {
+				return err
+			}
+		case r.Kind == KindRuleSet && !gateway.ValidName(r.Name):
+			found.add(Fault{Resource: r.Key(), Pointer: "/stream", Message: "no stream can have this name"})
+		case r.Kind != KindSchema && r.Kind != KindRuleSet:
+			found.add(Fault{Resource: r.Key(), Message: "is of no kind that there is"})
+		}
+		seen[r.Key()] = true
+	}
+	if err := found.refused(); err != nil {
+		return locate(err, changes)
+	}
+	return nil
+}

@@ -1,0 +1,329 @@
+package catalog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/lazaret/lazaret/gateway"
+	"github.com/lazaret/lazaret/internal/db"
+	"github.com/lazaret/lazaret/rules"
+	"github.com/lazaret/lazaret/schemas"
+)
+
+// plan is what the changes come to, with the numbers that the store gives.
+type plan struct {
+	results []Result
+	schemas map[schemaID]schemas.Version // those of the changes
+	created map[schemaID]bool            // those that are new
+	rules   map[string]rules.Version     // those of the changes, by stream
+	streams []gateway.Stream             // every stream whose version changes, or that was put
+	deleted []string
+	follow  []string // the streams that change because of another resource
+	faults  []Fault
+}
+
+// touches says whether the plan has this stream among those that it puts or deletes.
+func (p *plan) touches(stream string) bool {
+	return slices.Contains(p.deleted, stream) ||
+		slices.ContainsFunc(p.streams, func(s gateway.Stream) bool { return s.Name == stream })
+}
+
+// same says whether two plans come to the same versions.
+func (p *plan) same(o *plan) bool {
+	sameResult := func(a, b Result) bool {
+		return a.Key() == b.Key() && a.Action == b.Action && a.Version == b.Version && a.Tag == b.Tag
+	}
+	sameStream := func(a, b gateway.Stream) bool {
+		return a.Name == b.Name && a.Version == b.Version && a.SchemaVersion == b.SchemaVersion && a.RuleSet == b.RuleSet
+	}
+	return slices.EqualFunc(p.results, o.results, sameResult) && slices.EqualFunc(p.streams, o.streams, sameStream) &&
+		slices.Equal(p.deleted, o.deleted)
+}
+
+// notices are what follows from a change for streams that are not themselves changed.
+func (p *plan) notices(r Result) (list []string) {
+	if r.Action == Unchanged || r.Kind == KindStream {
+		return nil
+	}
+	for _, s := range p.streams {
+		follows := r.Kind == KindRuleSet && s.Name == r.Name || r.Kind == KindSchema && s.Schema != nil && s.Schema.Subject == r.Name
+		if follows && slices.Contains(p.follow, s.Name) {
+			list = append(list, fmt.Sprintf("stream %s goes to version %d", s.Name, s.Version))
+		}
+	}
+	return list
+}
+
+// planner makes a plan within a transaction.
+type planner struct {
+	c   *Catalog
+	ctx context.Context
+	tx  *db.Tx
+	*plan
+}
+
+// plan makes the changes in the transaction and says what they come to. What is wrong
+// with them, as far as it is found here, is in plan.faults.
+func (c *Catalog) plan(ctx context.Context, tx *db.Tx, changes []Change) (*plan, error) {
+	p := &planner{c: c, ctx: ctx, tx: tx, plan: &plan{
+		results: make([]Result, len(changes)),
+		schemas: map[schemaID]schemas.Version{}, created: map[schemaID]bool{}, rules: map[string]rules.Version{},
+	}}
+	// Puts go from what is referred to to what refers, deletes the other way.
+	order := []struct {
+		kind   Kind
+		delete bool
+		do     func(Change, *Result) error
+	}{
+		{KindSchema, false, p.putSchema}, {KindRuleSet, false, p.putRules},
+		{KindStream, true, p.deleteStream}, {KindRuleSet, true, p.deleteRules},
+		{KindStream, false, nil}, {KindSchema, true, p.deleteSchema},
+	}
+	puts := map[string]Change{}
+	for _, step := range order {
+		for i, ch := range changes {
+			if ch.Resource.Kind != step.kind || ch.Delete != step.delete {
+				continue
+			}
+			r := &p.results[i]
+			r.Kind, r.Name = ch.Resource.Kind, ch.Resource.Name
+			if step.do == nil {
+				puts[ch.Resource.Name] = ch
+				continue
+			}
+			if err := step.do(ch, r); err != nil {
+				return nil, err
+			}
+		}
+		if step.do == nil {
+			if err := p.putStreams(changes, puts); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return p.plan, nil
+}
+
+func (p *planner) fault(f Fault) { p.faults = append(p.faults, f) }
+
+// state is what there is of a resource before the change.
+type state struct {
+	exists  bool
+	version int
+	tag     string
+}
+
+// check holds a change against its conditions.
+func (s state) check(ch Change) error {
+	k := ch.Resource.Key()
+	switch {
+	case ch.IfNone && s.exists:
+		return fmt.Errorf("%w: %s exists already (If-None-Match: *)", ErrPrecondition, k)
+	case ch.IfMatch != "" && !s.exists:
+		return fmt.Errorf("%w: %s does not exist (If-Match)", ErrPrecondition, k)
+	case ch.IfMatch != "" && ch.IfMatch != "*" && ch.IfMatch != s.tag:
+		return fmt.Errorf("%w: %s has changed since: it is %s now, not %s (If-Match). Read it again and repeat the change on that", ErrPrecondition, k, s.tag, ch.IfMatch)
+	case ch.Delete && !s.exists:
+		return fmt.Errorf("%s: %w", k, ErrNotFound)
+	}
+	return nil
+}
+
+// action is what a put came to.
+func (s state) action(created bool) Action {
+	switch {
+	case !s.exists:
+		return Created
+	case created:
+		return Updated
+	}
+	return Unchanged
+}
+
+// SchemaTag is the tag of a schema version, for ETag and Change.IfMatch.
+func SchemaTag(v schemas.Version) string { return tag(v.Number, v.Hash) }
+
+// RulesTag is the tag of a rule set's version.
+func RulesTag(v rules.Version) string { return tag(v.Number, v.Hash) }
+
+// StreamTag is the tag of a stream's version.
+func StreamTag(s gateway.Stream) string { return strconv.Itoa(s.Version) }
+
+func tag(number int, hash string) string {
+	return fmt.Sprintf("%d-%s", number, hash[:min(len(hash), 12)])
+}
+
+func (p *planner) putSchema(ch Change, r *Result) error {
+	latest, err := p.c.conf.Schemas.GetTx(p.tx, r.Name, 0)
+	if err != nil && !errors.Is(err, schemas.ErrNotFound) {
+		return err
+	}
+	before := state{exists: err == nil, version: latest.Number, tag: SchemaTag(latest)}
+	if err := before.check(ch); err != nil {
+		return err
+	}
+	v, created, err := p.c.conf.Schemas.Put(p.tx, r.Name, ch.Resource.Schema)
+	if errors.Is(err, schemas.ErrSubject) {
+		p.fault(Fault{Resource: r.Key(), Pointer: "/subject", Message: err.Error()})
+		return nil
+	} else if err != nil {
+		return p.take(schemaFault(r.Name, err))
+	}
+	id := schemaID{v.Subject, v.Number}
+	p.schemas[id], p.created[id] = v, created
+	r.Action, r.Version, r.Tag = before.action(created), v.Number, SchemaTag(v)
+	if !created && v.Number != latest.Number {
+		r.Notices = append(r.Notices, fmt.Sprintf("this document is version %d, and the latest is %d: streams that follow the latest stay there; to go back, set schema.version: %d in the stream", v.Number, latest.Number, v.Number))
+		r.Version, r.Tag = latest.Number, before.tag
+	}
+	return nil
+}
+
+// take keeps faults and returns other errors.
+func (p *planner) take(err error) error {
+	f := faults{list: p.faults}
+	err = f.take(err)
+	p.faults = f.list
+	return err
+}
+
+func (p *planner) rulesState(stream string) (state, error) {
+	v, err := p.c.conf.Rules.GetTx(p.tx, stream, 0)
+	if errors.Is(err, rules.ErrNotFound) {
+		return state{}, nil
+	}
+	return state{exists: err == nil, version: v.Number, tag: RulesTag(v)}, err
+}
+
+func (p *planner) putRules(ch Change, r *Result) error {
+	before, err := p.rulesState(r.Name)
+	if err != nil {
+		return err
+	}
+	if err := before.check(ch); err != nil {
+		return err
+	}
+	set := rules.Set{Rules: ch.Resource.Rules}
+	v, created, err := p.c.conf.Rules.Put(p.tx, r.Name, set)
+	if err != nil {
+		return p.take(rulesFault(r.Name, set, err))
+	}
+	p.rules[r.Name] = v
+	r.Action, r.Version, r.Tag = before.action(created), v.Number, RulesTag(v)
+	return nil
+}
+
+func (p *planner) deleteRules(ch Change, r *Result) error {
+	before, err := p.rulesState(r.Name)
+	if err != nil {
+		return err
+	}
+	if err := before.check(ch); err != nil {
+		return err
+	}
+	r.Action, r.Version = Deleted, before.version
+	return p.c.conf.Rules.Delete(p.tx, r.Name)
+}
+
+func (p *planner) streamState(name string) (state, error) {
+	s, err := p.c.conf.Streams.GetTx(p.tx, name)
+	if errors.Is(err, gateway.ErrNotFound) {
+		return state{}, nil
+	}
+	return state{exists: err == nil, version: s.Version, tag: StreamTag(s)}, err
+}
+
+func (p *planner) deleteStream(ch Change, r *Result) error {
+	before, err := p.streamState(r.Name)
+	if err != nil {
+		return err
+	}
+	if err := before.check(ch); err != nil {
+		return err
+	}
+	if err := p.orphans(ch, r); err != nil {
+		return err
+	}
+	if rs, err := p.rulesState(r.Name); err != nil {
+		return err
+	} else if rs.exists {
+		r.Notices = append(r.Notices, "its rule set stays, and would judge a new stream of this name; delete it too if that is not wanted")
+	}
+	r.Action, r.Version = Deleted, before.version
+	p.deleted = append(p.deleted, r.Name)
+	return p.c.conf.Streams.Delete(p.tx, r.Name)
+}
+
+// orphans refuses to delete a stream that has entries in the quarantine.
+func (p *planner) orphans(ch Change, r *Result) error {
+	if p.c.conf.Quarantined == nil {
+		return nil
+	}
+	n, err := p.c.conf.Quarantined(p.ctx, r.Name)
+	switch {
+	case err != nil:
+		return err
+	case n > 0 && !ch.Force:
+		return fmt.Errorf("stream %s is %w: %d entries are in its quarantine, and could not be released any more. Reprocess or discard them, or delete it all the same with force=true", r.Name, ErrInUse, n)
+	case n > 0:
+		r.Notices = append(r.Notices, fmt.Sprintf("%d entries stay in the quarantine without a stream", n))
+	}
+	return nil
+}
+
+func (p *planner) deleteSchema(ch Change, r *Result) error {
+	latest, err := p.c.conf.Schemas.GetTx(p.tx, r.Name, 0)
+	if err != nil && !errors.Is(err, schemas.ErrNotFound) {
+		return err
+	}
+	before := state{exists: err == nil, version: latest.Number, tag: SchemaTag(latest)}
+	if err := before.check(ch); err != nil {
+		return err
+	}
+	users, err := p.users(r.Name)
+	if err != nil {
+		return err
+	}
+	if len(users) > 0 {
+		return fmt.Errorf("schema %s is %w by %s", r.Name, ErrInUse, strings.Join(users, ", "))
+	}
+	r.Action, r.Version = Deleted, before.version
+	return p.c.conf.Schemas.Delete(p.tx, r.Name)
+}
+
+// users names the streams and the other schemas that need a subject.
+func (p *planner) users(subject string) (list []string, err error) {
+	streams, err := p.c.conf.Streams.ListTx(p.tx)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range streams {
+		if s.Schema != nil && s.Schema.Subject == subject {
+			list = append(list, "stream "+s.Name)
+		}
+	}
+	subjects, err := p.c.conf.Schemas.Subjects(p.ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, other := range subjects {
+		if other.Name == subject {
+			continue
+		}
+		versions, err := p.c.conf.Schemas.Versions(p.ctx, other.Name)
+		if err != nil {
+			return nil, err
+		}
+		for _, v := range versions {
+			// A mention outside of a $ref keeps the subject as well: better too careful.
+			if strings.Contains(string(v.Document), "lazaret:"+subject+":") {
+				list = append(list, fmt.Sprintf("schema %s version %d", v.Subject, v.Number))
+			}
+		}
+	}
+	return list, nil
+}
