@@ -146,7 +146,7 @@ func parseTime(s string) (time.Time, bool) {
 		}
 		t = t.Add(time.Second)
 	}
-	return t, true
+	return t, 0 <= t.Year() && t.Year() <= 9999 // or it could not be written again
 }
 
 // strictTime refuses what package time takes for RFC 3339 beyond the RFC: an hour of

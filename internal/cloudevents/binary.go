@@ -12,7 +12,7 @@ import (
 func parseBinary(e *lazaret.Event, contentType string) (*Envelope, []lazaret.Reason) {
 	r := reader{envelope: &Envelope{}}
 	if contentType != "" {
-		r.setContentType(contentType)
+		r.set("datacontenttype", contentType)
 	}
 	for _, h := range e.Headers {
 		name, http := strings.CutPrefix(h.Name, "ce-")
