@@ -63,7 +63,7 @@ func (r rooted) OpenFile(name string, flag int, perm fs.FileMode) (file, error) 
 
 func (r rooted) Exists(name string) (bool, error) {
 	_, err := r.Lstat(name)
-	if os.IsNotExist(err) {
+	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
 	return err == nil, err
@@ -103,7 +103,7 @@ func mkdirs(fsys files, dir string) error {
 	if err := mkdirs(fsys, parent); err != nil {
 		return err
 	}
-	if err := fsys.Mkdir(dir, dirPerm); err != nil && !os.IsExist(err) {
+	if err := fsys.Mkdir(dir, dirPerm); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
 	if err := fsys.SyncDir(parent); err != nil {

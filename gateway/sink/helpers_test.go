@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"path/filepath"
 	"testing"
@@ -99,3 +100,30 @@ func wantOnce(t testing.TB, got map[string]int, name string, n int) {
 		}
 	}
 }
+
+// unsynced is root/d on a real file system, without the waiting: its fsyncs do nothing. It is
+// for tests that lay out by themselves what a crash leaves.
+func unsynced(t testing.TB, root string) files {
+	t.Helper()
+	fsys, err := openDir(root, "d")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return lazy{fsys}
+}
+
+type lazy struct{ files }
+
+func (lazy) SyncDir(string) error { return nil }
+
+func (l lazy) OpenFile(name string, flag int, perm fs.FileMode) (file, error) {
+	f, err := l.files.OpenFile(name, flag, perm)
+	if err != nil {
+		return nil, err
+	}
+	return lazyFile{f}, nil
+}
+
+type lazyFile struct{ file }
+
+func (lazyFile) Sync() error { return nil }

@@ -96,11 +96,14 @@ func readEntries(r io.Reader, fn func(entry) error) error {
 		if err != nil && !errors.Is(err, io.EOF) {
 			return err
 		}
-		if e, ok := parseEntry(line); !ok && torn < 0 {
+		e, ok := parseEntry(line)
+		if !ok && torn < 0 {
 			torn = offset
-		} else if ok && torn >= 0 {
+		}
+		if torn >= 0 && (ok || holdsEntry(line)) {
 			return fmt.Errorf("%w: the journal cannot be read at byte %d, and goes on behind it", ErrCorrupt, torn)
-		} else if ok {
+		}
+		if ok {
 			if err := fn(e); err != nil {
 				return err
 			}
@@ -110,6 +113,19 @@ func readEntries(r io.Reader, fn func(entry) error) error {
 		}
 		offset += int64(len(line))
 	}
+}
+
+// holdsEntry reports whether a line that is not whole ends with an entry that is: the line
+// feed between two has been damaged.
+func holdsEntry(line []byte) bool {
+	for i := 2; i < len(line); i++ {
+		if line[i-2] == '}' {
+			if _, ok := parseEntry(line[i:]); ok {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // journal is the open journal. Its methods are called by one goroutine.
