@@ -12,11 +12,16 @@ import (
 
 type bodyKey struct{}
 
-// bodyReader reads the body off the connection and knows when it has all of it.
+// bodyReader reads the body off the connection and knows when it has all of it. The
+// library takes a connection that ends in the middle of a body for the body's end; here
+// that is an error.
 type bodyReader struct {
-	r    io.Reader
-	done bool
-	err  error // sticks
+	r        io.Reader
+	conn     *conn // nil if it is not ours
+	declared int   // below 0 if the body is in chunks
+	read     int
+	done     bool
+	err      error // sticks
 }
 
 func (b *bodyReader) Read(p []byte) (int, error) {
@@ -24,11 +29,25 @@ func (b *bodyReader) Read(p []byte) (int, error) {
 		return 0, b.err
 	}
 	n, err := b.r.Read(p)
+	b.read += n
+	if err == io.EOF && !b.complete() {
+		err = io.ErrUnexpectedEOF
+	}
 	if err != nil {
 		b.done = err == io.EOF
 		b.err = bodyError(err)
 	}
 	return n, b.err
+}
+
+// complete says, at the end of what there is to read, whether that was all. The last
+// chunk says that it is the last, and nothing is read off the connection after it: so a
+// connection whose end was seen ended before the last chunk did.
+func (b *bodyReader) complete() bool {
+	if b.declared >= 0 {
+		return b.read == b.declared
+	}
+	return b.conn == nil || !b.conn.ended.Load()
 }
 
 // bodyError tells the client what was wrong with the way the body arrived.
@@ -68,7 +87,7 @@ func (c *Ctx) Body() io.Reader {
 	if s := ctx.Request.BodyStream(); s != nil {
 		src = s
 	}
-	b := &bodyReader{r: src}
+	b := &bodyReader{r: src, conn: baseConn(ctx.Conn()), declared: int(c.ContentLength())}
 	ctx.SetUserValue(bodyKey{}, b)
 	return b
 }

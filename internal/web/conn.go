@@ -1,6 +1,7 @@
 package web
 
 import (
+	"crypto/tls"
 	"io"
 	"net"
 	"sync/atomic"
@@ -10,8 +11,8 @@ import (
 // How much of a body that nobody wants is still taken, and for how long, so that the
 // client gets to read the answer before the connection goes.
 const (
-	lingerBytes = 1 << 20
-	lingerTime  = 500 * time.Millisecond
+	lingerBytes = 64 << 20
+	lingerTime  = 2 * time.Second
 )
 
 // listener hands out connections that the App keeps count of.
@@ -40,6 +41,7 @@ type conn struct {
 	net.Conn
 	app    *App
 	linger atomic.Bool
+	ended  atomic.Bool // the other side sends no more
 	closed atomic.Bool
 }
 
@@ -64,12 +66,51 @@ func (c *conn) cut() {
 	_ = c.Close()
 }
 
-// markLinger marks the connection below nc, which may be a TLS connection over it.
-func markLinger(nc net.Conn) {
-	if t, ok := nc.(interface{ NetConn() net.Conn }); ok {
-		nc = t.NetConn()
+// Read notes when the other side has ended its half.
+func (c *conn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if err == io.EOF {
+		c.ended.Store(true)
 	}
-	if c, ok := nc.(*conn); ok {
-		c.linger.Store(true)
+	return n, err
+}
+
+// tlsListener hands out TLS connections over those of a listener.
+type tlsListener struct {
+	*listener
+	conf *tls.Config
+}
+
+func (l *tlsListener) Accept() (net.Conn, error) {
+	nc, err := l.listener.Accept()
+	if err != nil {
+		return nil, err
 	}
+	return &tlsConn{Conn: tls.Server(nc, l.conf), base: nc.(*conn)}, nil
+}
+
+// tlsConn is a TLS connection over a conn. The end of its stream is an alert, which the
+// conn below does not see.
+type tlsConn struct {
+	*tls.Conn
+	base *conn
+}
+
+func (c *tlsConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if err == io.EOF {
+		c.base.ended.Store(true)
+	}
+	return n, err
+}
+
+// baseConn returns the conn at the bottom of a connection that was handed out.
+func baseConn(nc net.Conn) *conn {
+	switch c := nc.(type) {
+	case *conn:
+		return c
+	case *tlsConn:
+		return c.base
+	}
+	return nil
 }

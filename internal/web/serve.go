@@ -138,7 +138,9 @@ func finish(ctx *fasthttp.RequestCtx) {
 		return
 	}
 	ctx.Response.SetConnectionClose()
-	markLinger(ctx.Conn())
+	if c := baseConn(ctx.Conn()); c != nil {
+		c.linger.Store(true)
+	}
 }
 
 type requestIDKey struct{}

@@ -153,10 +153,11 @@ func (a *App) listen(ln net.Listener, conf *tls.Config) error {
 		a.mu.Unlock()
 		return ln.Close()
 	}
-	var served net.Listener = &listener{Listener: ln, app: a}
 	a.mu.Unlock()
+	plain := &listener{Listener: ln, app: a}
+	var served net.Listener = plain
 	if conf != nil {
-		served = tls.NewListener(served, conf)
+		served = &tlsListener{listener: plain, conf: conf}
 	}
 	if err := a.fiber.Listener(served); err != nil && !a.isStopping() {
 		return fmt.Errorf("serve HTTP on %s: %w", ln.Addr(), err)

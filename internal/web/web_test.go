@@ -3,11 +3,13 @@ package web_test
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -361,5 +363,64 @@ func TestShutdownBeforeListen(t *testing.T) {
 	}
 	if _, err := net.Dial("tcp", ln.Addr().String()); err == nil {
 		t.Error("a stopped server listens")
+	}
+}
+
+// testTLS returns a server's configuration with a certificate of its own, and a client's.
+func testTLS(t *testing.T) (server, client *tls.Config) {
+	t.Helper()
+	made := httptest.NewUnstartedServer(nil)
+	made.StartTLS()
+	defer made.Close()
+	client = made.Client().Transport.(*http.Transport).TLSClientConfig.Clone()
+	client.ServerName = "example.com"
+	return &tls.Config{Certificates: made.TLS.Certificates}, client
+}
+
+// A body that ends before its length or its last chunk is refused, over TCP and TLS
+// alike, although the library takes it for complete.
+func TestCutBodyIsNotComplete(t *testing.T) {
+	server, client := testTLS(t)
+	app := echoApp(web.Config{ReadTimeout: 5 * time.Second})
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { _ = app.ListenTLS(ln, server) }()
+	plain := start(t, echoApp(web.Config{}))
+	t.Cleanup(func() { _ = app.Shutdown(context.Background()) })
+	dials := map[string]func() (net.Conn, error){
+		"tcp": func() (net.Conn, error) { return net.Dial("tcp", plain) },
+		"tls": func() (net.Conn, error) { return tls.Dial("tcp", ln.Addr().String(), client) },
+	}
+	post := "POST /echo HTTP/1.1\r\nHost: h\r\n"
+	for over, dial := range dials {
+		for body, want := range map[string]string{
+			"Content-Length: 3\r\n\r\nabc":                               "HTTP/1.1 200",
+			"Content-Length: 4\r\n\r\nabc":                               "HTTP/1.1 400",
+			"Content-Length: 20000\r\n\r\n" + strings.Repeat("x", 12000): "HTTP/1.1 400",
+			"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n":    "HTTP/1.1 200",
+			"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n":             "HTTP/1.1 400",
+			"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0":            "HTTP/1.1 400",
+			"Transfer-Encoding: chunked\r\n\r\n3\r\nab":                  "HTTP/1.1 400",
+			"Transfer-Encoding: chunked\r\n\r\n":                         "HTTP/1.1 400",
+		} {
+			c, err := dial()
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = c.SetDeadline(time.Now().Add(5 * time.Second))
+			if _, err := io.WriteString(c, post+body); err != nil {
+				t.Fatal(err)
+			}
+			if err := c.(interface{ CloseWrite() error }).CloseWrite(); err != nil {
+				t.Fatal(err)
+			}
+			got, _ := io.ReadAll(c)
+			c.Close()
+			if !strings.HasPrefix(string(got), want) {
+				t.Errorf("over %s, %.70q: %.60q", over, body, got)
+			}
+		}
 	}
 }
