@@ -29,6 +29,9 @@ func (g *Gateway) Admit(n int64) (release func(), ok bool) {
 	}, true
 }
 
+// InFlight returns how many bytes are admitted now.
+func (g *Gateway) InFlight() int64 { return g.inFlight.Load() }
+
 // Drain makes the gateway refuse new requests and waits for those that it took. It may
 // be called more than once.
 func (g *Gateway) Drain(ctx context.Context) error {

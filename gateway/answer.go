@@ -55,7 +55,6 @@ func settle(req *Request, records []lazaret.Record, refused bool) (*Answer, Coun
 	n := Counts{Received: len(records)}
 	for i := range records {
 		v := &records[i].Verdict
-		n.Bytes += int64(len(records[i].Event.Data))
 		switch v.Status {
 		case lazaret.Accepted:
 			a.Accepted++
@@ -64,7 +63,7 @@ func settle(req *Request, records []lazaret.Record, refused bool) (*Answer, Coun
 		default:
 			a.Rejected++
 		}
-		n.tally(v)
+		n.tally(&records[i])
 		plain := len(v.Reasons) == 0 && len(v.Warnings) == 0
 		if plain && !req.AllResults {
 			continue
@@ -78,29 +77,20 @@ func settle(req *Request, records []lazaret.Record, refused bool) (*Answer, Coun
 	return a, n
 }
 
-func (n *Counts) tally(v *lazaret.Verdict) {
-	for i, r := range v.Reasons {
-		if seenCode(v.Reasons[:i], r.Code) {
-			continue
-		}
-		if n.Reasons == nil {
-			n.Reasons = make(map[lazaret.Code]int)
-		}
-		n.Reasons[r.Code]++
+// tally adds what one event has beside its status.
+func (n *Counts) tally(r *lazaret.Record) {
+	size := int64(len(r.Event.Data))
+	n.Bytes += size
+	v := &r.Verdict
+	switch v.Status {
+	case lazaret.Accepted:
+		n.ForwardedBytes += size
+	case lazaret.Quarantined:
+		n.QuarantinedFor = append(n.QuarantinedFor, v.Reasons)
+	default:
+		n.RejectedFor = append(n.RejectedFor, v.Reasons)
 	}
-	for _, w := range v.Warnings {
-		if n.Warnings == nil {
-			n.Warnings = make(map[string]int)
-		}
-		n.Warnings[w.Rule]++
+	if len(v.Warnings) > 0 {
+		n.Warned = append(n.Warned, v.Warnings)
 	}
-}
-
-func seenCode(reasons []lazaret.Reason, code lazaret.Code) bool {
-	for i := range reasons {
-		if reasons[i].Code == code {
-			return true
-		}
-	}
-	return false
 }

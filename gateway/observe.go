@@ -10,13 +10,12 @@ import (
 // Received = Forwarded + Quarantined + Rejected.
 type Counts struct {
 	Received, Forwarded, Quarantined, Rejected int
-	// Bytes is the size of the events received.
-	Bytes int64
-	// Reasons counts the bad events that have a reason of the code; an event with several
-	// codes counts under each.
-	Reasons map[lazaret.Code]int
-	// Warnings counts the events that a rule warned of, by the rule's id.
-	Warnings map[string]int
+	// Bytes is the size of the events received, and ForwardedBytes that of the forwarded.
+	Bytes, ForwardedBytes int64
+	// QuarantinedFor has the reasons of each quarantined event, RejectedFor those of each
+	// rejected one (none for a good event of a refused atomic request), Warned the
+	// warnings of each event that has any.
+	QuarantinedFor, RejectedFor, Warned [][]lazaret.Reason
 }
 
 // Observer is told what the gateway does. Its methods are called from many goroutines

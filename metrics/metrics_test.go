@@ -46,7 +46,7 @@ func touched() *Metrics {
 	m.Released("clicks", 1)
 	m.Unacknowledged("clicks", 4)
 	m.Warned("clicks", reasons(lazaret.CodeRuleFailed))
-	m.Verdict("clicks", 40*time.Microsecond)
+	m.Verdicts("clicks", 1, 40*time.Microsecond)
 	m.Rule("clicks", "amount", time.Microsecond)
 	m.SinkWrite("clicks", time.Millisecond, errors.New("down"))
 	m.StoreCommit(time.Millisecond)

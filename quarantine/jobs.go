@@ -43,6 +43,8 @@ type Config struct {
 	// or false if there is no such stream. It is asked anew for each page of entries and
 	// for each attempt to write, and must be quick.
 	Judge func(stream string) (Judge, Sink, bool)
+	// OnReleased, where it is set, is told of each batch that was released. It must be quick.
+	OnReleased func(stream string, entries int)
 	// Log gets what an operator should know; nil discards it.
 	Log *slog.Logger
 	// Clock is the time; nil is time.Now.

@@ -132,7 +132,7 @@ func (j *Jobs) finishOnce(b *batch, own bool) error {
 	if err != nil {
 		return err
 	}
-	j.forget(b)
+	j.released(b)
 	j.log.Info("a release that was under way is finished", "job", b.job, "batch", b.id, "stream", b.stream, "entries", len(b.entries))
 	return nil
 }

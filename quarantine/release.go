@@ -53,7 +53,7 @@ func (p *page) apply(soft context.Context, start time.Time) error {
 		return err
 	}
 	for _, b := range claims {
-		j.forget(b)
+		j.released(b)
 	}
 	return nil
 }
@@ -281,7 +281,11 @@ func (j *Jobs) writeOnce(b *batch) error {
 	return sink.Write(j.hard, out)
 }
 
-func (j *Jobs) forget(b *batch) {
+// released follows the transaction that closed a batch.
+func (j *Jobs) released(b *batch) {
+	if j.cfg.OnReleased != nil {
+		j.cfg.OnReleased(b.stream, len(b.entries))
+	}
 	if _, sink, ok := j.cfg.Judge(b.stream); ok {
 		sink.Forget(b.id)
 	}

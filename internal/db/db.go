@@ -195,6 +195,9 @@ func (d *DB) Write(ctx context.Context, fn func(tx *Tx) error) error {
 // Ready returns nil if writes can succeed, else ErrFull, ErrFailed or ErrClosed.
 func (d *DB) Ready() error { return d.writer.ready() }
 
+// Queued returns how many writes wait for their turn.
+func (d *DB) Queued() int { return len(d.writer.queue) }
+
 // Path is the absolute path of the store's file.
 func (d *DB) Path() string { return d.cfg.Path }
 

@@ -1,0 +1,309 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lazaret/lazaret/examples"
+	"github.com/lazaret/lazaret/internal/catalog"
+	"github.com/lazaret/lazaret/internal/client"
+	"github.com/lazaret/lazaret/internal/workload"
+)
+
+const demoStream = "clickstream"
+
+func (e *env) demoCmd() *cobra.Command {
+	d := &demo{env: e}
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Watch a hundred thousand events be checked, quarantined and released",
+		Long: `Demo starts a gateway of its own in a temporary directory, sends it a web shop's clickstream
+of which a known share is bad, finds that one rule is wrong, mends it, reprocesses, and
+accounts for every single event against what the generator knows. It exits with 1 if one
+is missing, twice there, in the wrong place or not the same to the byte.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return d.run(cmd.Context()) },
+	}
+	f := cmd.Flags()
+	f.IntVar(&d.cfg.Events, "events", 100_000, "how many events")
+	f.IntVar(&d.cfg.Size, "size", 768, "bytes an event, about")
+	f.Float64Var(&d.cfg.Invalid, "invalid", 0.15, "the share that is bad, 0 to 1")
+	f.Uint64Var(&d.cfg.Seed, "seed", 1, "another seed gives other events")
+	f.BoolVar(&d.keep, "keep", false, "leave the gateway running at the end")
+	return cmd
+}
+
+// demo is one run of the story.
+type demo struct {
+	*env
+	cfg  workload.Config
+	keep bool
+
+	dir    string
+	server *child
+	client *client.Client
+	ledger *ledger
+	style  style
+	step   int
+}
+
+func (d *demo) run(ctx context.Context) (err error) {
+	if d.cfg.Events < 1 {
+		return usage("--events is at least 1")
+	}
+	d.style = d.env.style(d.stdout)
+	if d.ledger, err = newLedger(d.cfg); err != nil {
+		return usage("%v", err)
+	}
+	if d.dir, err = os.MkdirTemp("", "lazaret-demo-"); err != nil {
+		return err
+	}
+	defer func() {
+		if cerr := d.leave(err == nil); err == nil {
+			err = cerr
+		}
+	}()
+	for _, act := range []func(context.Context) error{d.start, d.send, d.investigate, d.mend, d.release, d.account} {
+		if err := act(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// title begins a step of the story.
+func (d *demo) title(format string, args ...any) {
+	d.step++
+	fmt.Fprintf(d.stdout, "\n%s %s\n", d.style.accent(fmt.Sprintf("%d.", d.step)), d.style.bold(fmt.Sprintf(format, args...)))
+}
+
+func (d *demo) say(format string, args ...any) {
+	fmt.Fprintf(d.stdout, "   "+format+"\n", args...)
+}
+
+// start runs a gateway and gives it the clickstream's schema, rules and stream.
+func (d *demo) start(ctx context.Context) (err error) {
+	fmt.Fprintf(d.stdout, "%s  a quarantine station for event pipelines\n", d.style.bold("Lazaret"))
+	d.title("Start a gateway and apply the clickstream stream")
+	began := time.Now()
+	if d.server, err = startChild(ctx, d.env, d.dir); err != nil {
+		return err
+	}
+	if d.client, err = client.New(client.Config{Server: d.server.url, Agent: "lazaret-demo/" + version}); err != nil {
+		return err
+	}
+	d.say("up in %d ms on %s, with an embedded store", time.Since(began).Milliseconds(), d.server.url)
+	if err := os.CopyFS(filepath.Join(d.dir, "manifests"), examples.Clickstream()); err != nil {
+		return err
+	}
+	resources, err := catalog.LoadDir(filepath.Join(d.dir, "manifests"))
+	if err != nil {
+		return err
+	}
+	applied, err := d.client.Apply(ctx, resources, false)
+	if err != nil {
+		return err
+	}
+	var parts []string
+	for _, r := range applied.Results {
+		parts = append(parts, fmt.Sprintf("%s %s (version %d)", strings.ToLower(r.Kind), r.Name, r.Version))
+	}
+	d.say("applied %s", strings.Join(parts, ", "))
+	return nil
+}
+
+// send posts the generated events and shows the verdicts.
+func (d *demo) send(ctx context.Context) error {
+	d.title("Send %s events of about %s, %d%% of them bad", count(d.cfg.Events), size(int64(d.cfg.Size)), int(d.cfg.Invalid*100+0.5))
+	p := d.env.progress("  ")
+	total := int64(d.cfg.Events)
+	result, err := send(ctx, d.client, demoStream, d.ledger.reader(), sendOptions{batch: 500, bytes: 4 << 20, workers: 4}, func(s sent) {
+		p.update(s.Received, total, fmt.Sprintf("%s accepted  %s quarantined", count(s.Accepted), count(s.Quarantined)))
+	})
+	p.clear()
+	if err != nil {
+		return err
+	}
+	d.ledger.sent = result
+	d.say("%s events, %s in %.1f s: %s events/s, %.1f MB/s; each answer was durable before it was given",
+		count(result.Received), size(result.Bytes), result.Seconds, count(int64(float64(result.Received)/result.Seconds)), float64(result.Bytes)/1e6/result.Seconds)
+	fmt.Fprintln(d.stdout)
+	t := newTable("verdict", ">events", ">share")
+	share := func(n int64) string { return fmt.Sprintf("%.1f%%", 100*float64(n)/float64(max(result.Received, 1))) }
+	t.add("accepted", count(result.Accepted), share(result.Accepted))
+	t.add("quarantined", count(result.Quarantined), share(result.Quarantined))
+	for _, name := range byCount(result.Reasons) {
+		t.add("  "+name, count(result.Reasons[name]), share(int64(result.Reasons[name])))
+	}
+	t.write(d.stdout, d.style, "   ")
+	return nil
+}
+
+// investigate looks at the groups, as a person on call would.
+func (d *demo) investigate(ctx context.Context) error {
+	d.title("Look at the quarantine: what fails alike?")
+	groups, err := allGroups(ctx, d.client, client.Filter{Stream: demoStream, Status: "quarantined"})
+	if err != nil {
+		return err
+	}
+	t := newTable(">entries", "reason", "where", "message")
+	const shown = 6
+	for i, g := range groups {
+		if i == shown {
+			break
+		}
+		t.add(count(g.Count), strings.Join(append(append([]string{}, g.Codes...), g.Rules...), " "), short(strings.Join(g.Paths, " "), 24), short(g.Message, 52))
+	}
+	t.write(d.stdout, d.style, "   ")
+	if n := len(groups) - shown; n > 0 {
+		d.say("… and %d more groups", n)
+	}
+	ev, err := d.evidence(ctx)
+	if err != nil {
+		return err
+	}
+	if ev.entries == 0 {
+		return fmt.Errorf("no entry was refused by the rule %s: send more events", workload.WrongRule)
+	}
+	fmt.Fprintln(d.stdout)
+	d.say("%s refused %s events, more than any other reason. They are purchases of %.2f to %.2f,",
+		d.style.bad(workload.WrongRule), count(ev.entries), ev.low, ev.high)
+	d.say("half of them under %.2f, from %s different users: customers, not fraud. The rule is wrong.", ev.median, count(ev.users))
+	return nil
+}
+
+// mend changes the rule through the admin API: first as a dry run, then in earnest.
+func (d *demo) mend(ctx context.Context) error {
+	d.title("Mend the rule through the admin API")
+	changed, err := d.diffRules(ctx)
+	if err != nil {
+		return err
+	}
+	for _, dry := range []bool{true, false} {
+		out, err := d.client.Put(ctx, "rules", demoStream, changed.body, changed.etag, dry)
+		if err != nil {
+			return err
+		}
+		if dry {
+			d.say("dry run: rule set %s would be %s, version %d", out.Name, out.Action, out.Version)
+		} else {
+			d.say("rule set %s %s: version %d is active, swapped in whole", out.Name, out.Action, out.Version)
+		}
+	}
+	return nil
+}
+
+// release reprocesses the quarantine: first as a dry run, then in earnest.
+func (d *demo) release(ctx context.Context) error {
+	d.title("Reprocess the quarantine")
+	f := client.Filter{Stream: demoStream}
+	for _, dry := range []bool{true, false} {
+		job, err := d.client.Reprocess(ctx, f, dry, 0)
+		if err != nil {
+			return err
+		}
+		p := d.env.progress("  ")
+		began := time.Now()
+		job, err = d.client.WaitJob(ctx, job.ID, 50*time.Millisecond, func(j client.Job) { p.update(j.Examined, j.Matched, jobNote(j)) })
+		p.clear()
+		if err != nil {
+			return err
+		}
+		if job.State != "done" {
+			return fmt.Errorf("reprocess job %s is %s: %s", job.ID, job.State, job.Error)
+		}
+		if dry {
+			d.say("dry run: of %s entries %s would pass and %s would still fail", count(job.Matched), count(job.Passed), count(job.Failed))
+			continue
+		}
+		d.ledger.job = job
+		seconds := time.Since(began).Seconds()
+		d.say("released %s entries in %.1f s (%s entries/s); %s still fail, for good reason:", d.style.good(count(job.Released)), seconds, count(int64(float64(job.Examined)/seconds)), count(job.Failed))
+		fmt.Fprintln(d.stdout)
+		t := newTable("still fails with", ">entries")
+		codes := map[string]int{}
+		for k, n := range job.ByCode {
+			codes[k] = int(n)
+		}
+		for _, k := range byCount(codes) {
+			t.add(k, count(codes[k]))
+		}
+		t.write(d.stdout, d.style, "   ")
+	}
+	return nil
+}
+
+// account holds the sink, the quarantine and the metrics against the generator's truth.
+func (d *demo) account(ctx context.Context) error {
+	d.title("Account for every event")
+	if err := d.ledger.collect(ctx, d.client, filepath.Join(d.dir, "sink", demoStream)); err != nil {
+		return err
+	}
+	t := newTable("", ">generated", ">found", "")
+	failed := 0
+	for _, line := range d.ledger.balance() {
+		mark := d.style.good("✓")
+		if !line.ok() {
+			mark = d.style.bad("✗")
+			failed++
+		}
+		t.add(line.what, count(line.want), count(line.got), mark)
+	}
+	t.write(d.stdout, d.style, "   ")
+	fmt.Fprintln(d.stdout)
+	if failed > 0 {
+		for _, p := range d.ledger.problems {
+			d.say("%s", d.style.bad(p))
+		}
+		return fmt.Errorf("%d of the accounts do not balance", failed)
+	}
+	d.say("%s", d.style.good("Nothing was lost, nothing was released twice, every byte is what it was."))
+	return nil
+}
+
+// leave stops the gateway and removes its directory, or says where it is.
+func (d *demo) leave(well bool) error {
+	if d.client != nil {
+		d.client.Close()
+	}
+	if d.server == nil {
+		return os.RemoveAll(d.dir)
+	}
+	if d.keep && well {
+		fmt.Fprintf(d.stdout, "\n%s\n", d.style.bold("Left running"))
+		t := newTable("", "")
+		t.add("streams", d.server.url+"/admin/v1/streams")
+		t.add("groups", d.server.url+"/admin/v1/groups")
+		t.add("metrics", d.server.url+"/metrics")
+		t.add("data", d.dir)
+		t.add("try", "export LAZARET_SERVER="+d.server.url)
+		t.add("", d.self()+" quarantine groups")
+		t.add("", d.self()+" quarantine list --code schema.required --limit 5")
+		t.add("stop", fmt.Sprintf("kill %d; rm -r %s", d.server.pid(), d.dir))
+		t.write(d.stdout, d.style, "   ")
+		return d.server.detach()
+	}
+	err := d.server.stop()
+	if !well {
+		d.status("the gateway's data and log are kept in %s", d.dir)
+		return err
+	}
+	if rerr := os.RemoveAll(d.dir); err == nil {
+		err = rerr
+	}
+	return err
+}
+
+// self is how the person called this program.
+func (d *demo) self() string {
+	if strings.Contains(os.Args[0], "/") {
+		return os.Args[0]
+	}
+	return "lazaret"
+}

@@ -1,0 +1,225 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lazaret/lazaret/internal/client"
+)
+
+func (e *env) reprocessCmd() *cobra.Command {
+	var ff filterFlags
+	var dryRun, wait, all bool
+	var concurrency int
+	cmd := &cobra.Command{
+		Use:   "reprocess",
+		Short: "Judge the quarantine again and release what passes now",
+		Long: `Reprocess makes a job that judges the entries that the flags select under their streams'
+present contracts. With --dry-run it says what would pass and changes nothing. Otherwise it
+releases what passes to the stream's sink, each entry once, however often the job or the
+server is killed and resumed.
+
+Without --wait it prints the job and returns; 'lazaret reprocess show JOB' looks at it.
+With --wait, an interrupt leaves the job running. Exit code 1 if the job failed or was
+cancelled; entries that still fail are not a failure.`,
+		Example: "  lazaret reprocess --stream clickstream --rule purchase-fraud --dry-run\n  lazaret reprocess --stream clickstream --rule purchase-fraud --wait",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := e.wants("table", "json"); err != nil {
+				return err
+			}
+			if ff.empty() && !all {
+				return usage("give a filter, such as --stream, or --all for the whole quarantine")
+			}
+			f, err := ff.filter(time.Now())
+			if err != nil {
+				return err
+			}
+			c, err := e.client()
+			if err != nil {
+				return err
+			}
+			defer c.Close()
+			job, err := c.Reprocess(cmd.Context(), f, dryRun, concurrency)
+			if err != nil {
+				return err
+			}
+			if dryRun || wait {
+				return e.follow(cmd.Context(), c, job.ID)
+			}
+			return e.printJob(job)
+		},
+	}
+	ff.register(cmd, false)
+	f := cmd.Flags()
+	f.BoolVar(&dryRun, "dry-run", false, "say what would pass and what would fail; change nothing")
+	f.BoolVar(&wait, "wait", false, "wait for the job to end, with progress")
+	f.BoolVar(&all, "all", false, "everything that is quarantined")
+	f.IntVar(&concurrency, "concurrency", 0, "entries judged at a time (default: the server's)")
+	cmd.AddCommand(e.jobListCmd(), e.jobShowCmd(), e.jobActionCmd("cancel", "Stop a job after the batch in hand"), e.jobActionCmd("resume", "Go on with a job that was cancelled or failed"))
+	return cmd
+}
+
+// follow waits for a job and prints what came of it.
+func (e *env) follow(ctx context.Context, c *client.Client, id string) error {
+	p := e.progress("reprocessing")
+	job, err := c.WaitJob(ctx, id, 150*time.Millisecond, func(j client.Job) { p.update(j.Examined+j.Skipped, j.Matched, jobNote(j)) })
+	if err != nil {
+		p.clear()
+		if ctx.Err() != nil {
+			return fmt.Errorf("no longer waiting; job %s goes on: lazaret reprocess show %s", id, id)
+		}
+		return err
+	}
+	p.finish(job.Examined+job.Skipped, job.Matched, jobNote(job))
+	return e.printJob(job)
+}
+
+func jobNote(j client.Job) string {
+	if j.DryRun {
+		return fmt.Sprintf("%s would pass, %s would fail", count(j.Passed), count(j.Failed))
+	}
+	return fmt.Sprintf("%s released, %s still fail", count(j.Released), count(j.Failed))
+}
+
+// printJob prints a job; a failed or cancelled one makes the exit code 1.
+func (e *env) printJob(j client.Job) error {
+	var failed error
+	switch j.State {
+	case "failed":
+		failed = fmt.Errorf("job %s failed: %s\nResume it with: lazaret reprocess resume %s", j.ID, j.Error, j.ID)
+	case "cancelled":
+		failed = &exit{code: exitFindings}
+	}
+	if e.output == "json" {
+		if err := e.printJSON(j); err != nil {
+			return err
+		}
+		return failed
+	}
+	s := e.style(e.stdout)
+	t := newTable("", "")
+	t.add("job", j.ID)
+	state := j.State
+	if j.DryRun {
+		state += " (dry run: nothing was changed)"
+	}
+	t.add("state", state)
+	t.add("matched", count(j.Matched))
+	if j.DryRun {
+		t.add("would pass", count(j.Passed))
+		t.add("would fail", count(j.Failed))
+	} else {
+		t.add("released", count(j.Released))
+		t.add("still fail", count(j.Failed))
+	}
+	if j.Skipped > 0 {
+		var why []string
+		for k, n := range j.SkippedBy {
+			why = append(why, fmt.Sprintf("%s %s", count(n), k))
+		}
+		t.add("skipped", count(j.Skipped)+"  ("+strings.Join(why, ", ")+")")
+	}
+	t.write(e.stdout, s, "")
+	if len(j.ByCode) > 0 {
+		fmt.Fprintln(e.stdout)
+		r := newTable("still fails with", ">entries")
+		codes := map[string]int{}
+		for k, n := range j.ByCode {
+			codes[k] = int(n)
+		}
+		for _, k := range byCount(codes) {
+			r.add(k, count(codes[k]))
+		}
+		r.write(e.stdout, s, "")
+	}
+	return failed
+}
+
+func (e *env) jobListCmd() *cobra.Command {
+	return &cobra.Command{
+		Use: "list", Short: "List jobs, newest first", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := e.wants("table", "json"); err != nil {
+				return err
+			}
+			c, err := e.client()
+			if err != nil {
+				return err
+			}
+			defer c.Close()
+			jobs, _, err := c.Jobs(cmd.Context(), 100, "")
+			if err != nil {
+				return err
+			}
+			if e.output == "json" {
+				if jobs == nil {
+					jobs = []client.Job{}
+				}
+				return e.printJSON(map[string]any{"jobs": jobs})
+			}
+			t := newTable("job", "state", "dry run", "created", ">matched", ">released", ">still fail")
+			for _, j := range jobs {
+				t.add(j.ID, j.State, map[bool]string{true: "yes", false: ""}[j.DryRun], ago(j.Created, time.Now()), count(j.Matched), count(j.Released), count(j.Failed))
+			}
+			t.write(e.stdout, e.style(e.stdout), "")
+			return nil
+		},
+	}
+}
+
+func (e *env) jobShowCmd() *cobra.Command {
+	var wait bool
+	cmd := &cobra.Command{
+		Use: "show JOB", Short: "Show a job", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := e.wants("table", "json"); err != nil {
+				return err
+			}
+			c, err := e.client()
+			if err != nil {
+				return err
+			}
+			defer c.Close()
+			if wait {
+				return e.follow(cmd.Context(), c, args[0])
+			}
+			job, err := c.Job(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			return e.printJob(job)
+		},
+	}
+	cmd.Flags().BoolVar(&wait, "wait", false, "wait for the job to end, with progress")
+	return cmd
+}
+
+func (e *env) jobActionCmd(action, text string) *cobra.Command {
+	return &cobra.Command{
+		Use: action + " JOB", Short: text, Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := e.wants("table", "json"); err != nil {
+				return err
+			}
+			c, err := e.client()
+			if err != nil {
+				return err
+			}
+			defer c.Close()
+			job, err := c.JobAction(cmd.Context(), args[0], action)
+			if err != nil {
+				return err
+			}
+			if e.output == "json" {
+				return e.printJSON(job)
+			}
+			e.status("job %s: %s", job.ID, job.State)
+			return nil
+		},
+	}
+}

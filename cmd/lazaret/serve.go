@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lazaret/lazaret/internal/app"
+	"github.com/lazaret/lazaret/internal/config"
+)
+
+func (e *env) serveCmd() *cobra.Command {
+	var path, urlFile string
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the gateway",
+		Long: `Serve runs the gateway until it gets SIGTERM or an interrupt; then it takes nothing new,
+finishes what it took, and ends. A second signal ends it at once; nothing that was
+acknowledged is lost by that.
+
+Without a configuration file every setting has its default; see deploy/lazaret.yaml.`,
+		Example: "  lazaret serve\n  lazaret serve --config /etc/lazaret/lazaret.yaml",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := e.config(path)
+			if err != nil {
+				return err
+			}
+			return e.serve(cmd.Context(), cfg, urlFile)
+		},
+	}
+	cmd.Flags().StringVar(&path, "config", "", "lazaret.yaml (LAZARET_CONFIG)")
+	cmd.Flags().StringVar(&urlFile, "url-file", "", "write the server's URL to this file when it is ready; for listen.http with port 0")
+	return cmd
+}
+
+// config reads the configuration file, or gives the defaults where there is none.
+func (e *env) config(path string) (config.Config, error) {
+	if path == "" {
+		path = e.getenv("LAZARET_CONFIG")
+	}
+	if path == "" {
+		return config.Default(), nil
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return config.Config{}, badConfig(err)
+	}
+	cfg, err := config.Parse(path, data, lookup(e.getenv))
+	if err != nil {
+		return config.Config{}, badConfig(err)
+	}
+	return cfg, nil
+}
+
+// lookup takes an empty variable for one that is not set.
+func lookup(getenv func(string) string) func(string) (string, bool) {
+	return func(name string) (string, bool) {
+		v := getenv(name)
+		return v, v != ""
+	}
+}
+
+func (e *env) serve(ctx context.Context, cfg config.Config, urlFile string) error {
+	log := e.logger(cfg)
+	a, err := app.New(ctx, app.Config{Config: cfg, Version: version, Log: log, Stdout: e.stdout})
+	if err != nil {
+		if errors.Is(err, app.ErrConfig) {
+			return badConfig(err)
+		}
+		return err
+	}
+	if err := a.Start(ctx); err != nil {
+		return errors.Join(err, stop(a, cfg))
+	}
+	if urlFile != "" {
+		if err := os.WriteFile(urlFile, []byte(a.URL()+"\n"), 0o644); err != nil {
+			return errors.Join(err, stop(a, cfg))
+		}
+	}
+	select {
+	case <-ctx.Done():
+		log.Info("stopping: finishing what was taken", "within", time.Duration(cfg.ShutdownTimeout).String())
+	case err = <-a.Failed():
+	}
+	return errors.Join(err, stop(a, cfg))
+}
+
+// stop gives the app its time to finish, apart from the context that has ended.
+func stop(a *app.App, cfg config.Config) error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(cfg.ShutdownTimeout))
+	defer cancel()
+	if err := a.Stop(ctx); err != nil {
+		return fmt.Errorf("stopping: %w", err)
+	}
+	return nil
+}
+
+// logger writes to stderr, as data goes to stdout.
+func (e *env) logger(cfg config.Config) *slog.Logger {
+	o := &slog.HandlerOptions{}
+	var level slog.Level
+	if level.UnmarshalText([]byte(cfg.Log.Level)) == nil {
+		o.Level = level
+	}
+	if cfg.Log.Format == "json" {
+		return slog.New(slog.NewJSONHandler(e.stderr, o))
+	}
+	return slog.New(slog.NewTextHandler(e.stderr, o))
+}

@@ -1,0 +1,170 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lazaret/lazaret/internal/auth"
+	"github.com/lazaret/lazaret/internal/db"
+)
+
+func (e *env) tokenCmd() *cobra.Command {
+	var path string
+	cmd := group("token", "Create, list and revoke the tokens that the APIs ask for",
+		e.tokenCreateCmd(&path), e.tokenListCmd(&path), e.tokenRevokeCmd(&path))
+	cmd.Long = `Tokens are kept in the server's store, as hashes. These commands work on the store itself,
+so they need no server and no token, but the right to write the store's file; a running
+server sees a change within a second.
+
+Scopes: ` + scopeList() + `. admin includes all others.`
+	cmd.PersistentFlags().StringVar(&path, "config", "", "the server's lazaret.yaml, for its store.path (LAZARET_CONFIG)")
+	return cmd
+}
+
+func scopeList() string {
+	var names []string
+	for _, s := range auth.Scopes() {
+		names = append(names, string(s))
+	}
+	return strings.Join(names, ", ")
+}
+
+// tokens opens the store for as long as fn runs.
+func (e *env) tokens(ctx context.Context, path string, fn func(*auth.Store) error) error {
+	cfg, err := e.config(path)
+	if err != nil {
+		return err
+	}
+	store, err := db.Open(ctx, db.Config{Path: cfg.Store.Path, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	s, err := auth.NewStore(ctx, store)
+	if err != nil {
+		return err
+	}
+	return fn(s)
+}
+
+func (e *env) tokenCreateCmd(path *string) *cobra.Command {
+	var name string
+	var scopes, streams []string
+	var expires time.Duration
+	cmd := &cobra.Command{
+		Use: "create", Short: "Create a token and print it, once", Args: cobra.NoArgs,
+		Example: "  lazaret token create --name shop --scope ingest --stream clickstream\n  lazaret token create --name ops --scope admin --expires 720h",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := e.wants("table", "json"); err != nil {
+				return err
+			}
+			parsed, err := auth.ParseScopes(scopes)
+			if err != nil {
+				return usage("--scope: %v", err)
+			}
+			var until time.Time
+			if expires > 0 {
+				until = time.Now().Add(expires)
+			}
+			return e.tokens(cmd.Context(), *path, func(s *auth.Store) error {
+				secret, t, err := s.Create(cmd.Context(), name, parsed, streams, until)
+				if err != nil {
+					return err
+				}
+				if e.output == "json" {
+					return e.printJSON(struct {
+						Secret string `json:"token"`
+						auth.Token
+					}{secret, t})
+				}
+				e.status("token %s (%s): keep it now, it is not shown again", t.Name, t.ID)
+				_, err = fmt.Fprintln(e.stdout, secret)
+				return err
+			})
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&name, "name", "", "what it is for")
+	f.StringSliceVar(&scopes, "scope", nil, "what it may do: "+scopeList())
+	f.StringSliceVar(&streams, "stream", nil, "only these streams (default: all)")
+	f.DurationVar(&expires, "expires", 0, "how long it is good for (default: until revoked)")
+	_ = cmd.MarkFlagRequired("name")
+	_ = cmd.MarkFlagRequired("scope")
+	return cmd
+}
+
+func (e *env) tokenListCmd(path *string) *cobra.Command {
+	return &cobra.Command{
+		Use: "list", Short: "List the tokens, without their secrets", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := e.wants("table", "json"); err != nil {
+				return err
+			}
+			return e.tokens(cmd.Context(), *path, func(s *auth.Store) error {
+				list, err := s.List(cmd.Context())
+				if err != nil {
+					return err
+				}
+				if e.output == "json" {
+					if list == nil {
+						list = []auth.Token{}
+					}
+					return e.printJSON(map[string]any{"tokens": list})
+				}
+				t := newTable("id", "name", "scopes", "streams", "created", "state")
+				for _, x := range list {
+					var scopes []string
+					for _, s := range x.Scopes {
+						scopes = append(scopes, string(s))
+					}
+					streams := strings.Join(x.Streams, " ")
+					if streams == "" {
+						streams = "all"
+					}
+					t.add(x.ID, x.Name, strings.Join(scopes, " "), streams, ago(x.Created, time.Now()), tokenState(x, time.Now()))
+				}
+				t.write(e.stdout, e.style(e.stdout), "")
+				return nil
+			})
+		},
+	}
+}
+
+func tokenState(t auth.Token, now time.Time) string {
+	switch {
+	case !t.Revoked.IsZero():
+		return "revoked"
+	case !t.Expires.IsZero() && !now.Before(t.Expires):
+		return "expired"
+	case !t.Expires.IsZero():
+		return "until " + t.Expires.UTC().Format("2006-01-02 15:04Z")
+	}
+	return "in force"
+}
+
+func (e *env) tokenRevokeCmd(path *string) *cobra.Command {
+	return &cobra.Command{
+		Use: "revoke ID|NAME", Short: "End a token", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := e.wants("table", "json"); err != nil {
+				return err
+			}
+			return e.tokens(cmd.Context(), *path, func(s *auth.Store) error {
+				t, err := s.Revoke(cmd.Context(), args[0])
+				if err != nil {
+					return err
+				}
+				if e.output == "json" {
+					return e.printJSON(t)
+				}
+				e.status("revoked %s (%s)", t.Name, t.ID)
+				return nil
+			})
+		},
+	}
+}
