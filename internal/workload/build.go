@@ -286,8 +286,10 @@ func (b *builder) member(name, pointer string) bool {
 	return !replace
 }
 
-// replaced reports whether the fault is at the pointer.
-func (b *builder) replaced(pointer string) bool { return b.fault.path == pointer }
+// replaced reports whether the fault is that the member at the pointer is not right.
+func (b *builder) replaced(pointer string) bool {
+	return b.fault.path == pointer && b.fault.tweak == tweakNone
+}
 
 func (b *builder) raw(s string)  { b.buf = append(b.buf, s...) }
 func (b *builder) int(n int)     { b.buf = strconv.AppendInt(b.buf, int64(n), 10) }

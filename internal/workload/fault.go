@@ -8,7 +8,7 @@ type fault struct {
 	code lazaret.Code
 	path string // where the reason points
 	rule string // the rule that fails, for a fault that the schema does not see
-	// raw is the JSON that stands at path in place of the right value, one of the list;
+	// Unless there is a tweak, raw is the JSON that stands at path in place of the right value, one of the list;
 	// an empty list leaves the member out.
 	raw   []string
 	extra string // members that are added to the event's top level, with a leading comma
@@ -120,14 +120,15 @@ func brokenNesting() []fault {
 }
 
 func businessRules() []fault {
-	fails := func(rule string, t tweak) fault {
-		return fault{kind: KindBusinessRule, code: lazaret.CodeRuleFailed, rule: rule, tweak: t}
+	// A failed rule points to the one place that its expression reads, if it is one.
+	fails := func(rule, path string, t tweak) fault {
+		return fault{kind: KindBusinessRule, code: lazaret.CodeRuleFailed, rule: rule, path: path, tweak: t}
 	}
 	return []fault{
-		fails("purchase-amount-positive", tweakFreePurchase),
-		fails("purchase-total", tweakWrongTotal),
-		fails("purchase-currency", tweakWrongCurrency),
-		fails(WrongRule, tweakFraud),
-		fails("session-before-event", tweakLateSession),
+		fails("purchase-amount-positive", "/amount", tweakFreePurchase),
+		fails("purchase-total", "", tweakWrongTotal),
+		fails("purchase-currency", "", tweakWrongCurrency),
+		fails(WrongRule, "/amount", tweakFraud),
+		fails("session-before-event", "", tweakLateSession),
 	}
 }

@@ -153,7 +153,7 @@ func (g *Generator) advance() (Event, bool) {
 	case e.Bad && f.path == "/event_id":
 		e.ID = ""
 	case victim && !e.Bad:
-		e.Kind, e.Code, e.Rule = KindVictim, lazaret.CodeRuleFailed, WrongRule
+		e.Kind, e.Code, e.Path, e.Rule = KindVictim, lazaret.CodeRuleFailed, "/amount", WrongRule
 	}
 	return e, true
 }

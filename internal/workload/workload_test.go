@@ -55,7 +55,11 @@ func TestTruthHoldsAgainstTheLibraries(t *testing.T) {
 				warned += len(warnings)
 				var wantBefore, wantAfter []found
 				if e.Kind != "" {
-					wantBefore = []found{{e.Code, e.Path, e.Rule}}
+					want := found{e.Code, e.Path, e.Rule}
+					if e.Rule != "" {
+						want.Path = "" // expr does not point; the contract's test looks at it
+					}
+					wantBefore = []found{want}
 				}
 				if e.Bad {
 					wantAfter = wantBefore
@@ -162,7 +166,7 @@ func TestOutputIsAFunctionOfTheConfig(t *testing.T) {
 	}
 }
 
-const goldenDigest = "7bc89a0a68386d56"
+const goldenDigest = "3f036c77626a57cc"
 
 // Promise: an event's Data is the caller's, and ids are unique version 4 UUIDs.
 func TestEventsAreOwnedAndDistinct(t *testing.T) {
