@@ -21,7 +21,7 @@ const (
 	maxDocuments   = 32      // documents that one schema may reach, itself included
 	maxTotal       = 4 << 20 // bytes of all of them
 	maxDepth       = 100     // nesting of one document
-	maxNodes       = 20_000  // objects and booleans in all of them
+	maxNodes       = 12_000  // objects and booleans in all of them
 	maxIdentifiers = 1_000   // $id in all of them
 	maxOddRefs     = 200     // references to places that are not where a schema is expected
 )

@@ -1,6 +1,7 @@
 package schemas
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -80,10 +81,21 @@ func FuzzCompile(f *testing.F) {
 	f.Add([]byte(`{"$schema":"https://json-schema.org/draft/2019-09/schema","$recursiveAnchor":true,"items":{"$recursiveRef":"#"}}`), []byte(`[[1]]`))
 	f.Add([]byte(`{"pattern":"((a{1000}){1000})"}`), []byte(`"a"`))
 	f.Add([]byte(`{"minimum":1,"multipleOf":1e-300}`), []byte(`1e300`))
-	files, _ := filepath.Glob(filepath.Join("testdata", "suite", "tests", "*", "cases.json"))
+	files, err := filepath.Glob(filepath.Join("testdata", "suite", "tests", "*", "cases.json"))
+	if err != nil || len(files) == 0 {
+		f.Fatalf("no seeds: %v", err)
+	}
 	for _, file := range files {
-		if data, err := os.ReadFile(file); err == nil {
-			f.Add(data, data)
+		var groups []suiteGroup
+		data, err := os.ReadFile(file)
+		if err == nil {
+			err = json.Unmarshal(data, &groups)
+		}
+		if err != nil {
+			f.Fatal(err)
+		}
+		for _, g := range groups {
+			f.Add([]byte(g.Schema), []byte(g.Tests[0].Data))
 		}
 	}
 	f.Fuzz(func(t *testing.T, document, payload []byte) {

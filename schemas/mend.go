@@ -15,7 +15,7 @@ import (
 //     overwrite, so that they appear under a sibling's path.
 //   - uniqueItems: beyond 20 items the library compares items that hash alike, and it
 //     hashes without lengths: an array of strings that hold \u0004 makes all hashes equal
-//     and the comparison quadratic, 30 s for a payload of 1 MB.
+//     and the comparison quadratic, 8 s for a payload of 1.4 MB.
 type mended struct {
 	names  *jsonschema.Schema // propertyNames, or nil
 	unique bool               // uniqueItems
