@@ -6,7 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"runtime"
 	"slices"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/lazaret/lazaret/gateway"
 	"github.com/lazaret/lazaret/internal/db"
@@ -59,9 +62,9 @@ type Result struct {
 func (r Result) Key() string { return key(r.Kind, r.Name) }
 
 // Apply makes the changes, all of them or none, and returns a result for each, in their
-// order, after those that follow from them: none. Schemas are put before rule sets, and
-// these before streams, whatever the order; so a stream may name a schema that comes
-// with it.
+// order. Schemas are put before rule sets, and these before streams, whatever the
+// order; so a stream may name a schema that comes with it. Streams that follow from a
+// change are in its notices.
 //
 // Errors: *Refused with all that is wrong; ErrPrecondition, ErrNotFound, ErrInUse,
 // ErrConflict; else the store's. After an error everything is as it was.
@@ -135,15 +138,19 @@ func (c *Catalog) store(ctx context.Context, changes []Change, planned *plan) er
 func (c *Catalog) compile(ctx context.Context, changes []Change, p *plan) (map[string]*version, error) {
 	faults := faults{list: p.faults}
 	m := c.maker(p.schemas, p.rules)
-	for _, v := range p.schemas {
+	var untried []schemas.Version
+	for id, v := range p.schemas {
 		if _, err := m.schema(ctx, v.Subject, v.Number); err != nil {
 			if err := faults.take(err); err != nil {
 				return nil, err
 			}
-		} else if p.created[schemaID{v.Subject, v.Number}] {
-			if err := faults.take(c.try(ctx, m, v)); err != nil {
-				return nil, err
-			}
+		} else if p.created[id] {
+			untried = append(untried, v)
+		}
+	}
+	for _, err := range c.try(ctx, m, untried) {
+		if err := faults.take(err); err != nil {
+			return nil, err
 		}
 	}
 	for stream, v := range p.rules {
@@ -173,12 +180,21 @@ func (c *Catalog) compile(ctx context.Context, changes []Change, p *plan) (map[s
 	return made, nil
 }
 
-func (c *Catalog) try(ctx context.Context, m *maker, v schemas.Version) error {
-	err := c.conf.Try(ctx, v.Document, m.options(ctx, v.Subject))
-	if err == nil {
-		return nil
+// try tries documents, some at a time, and returns what became of each.
+func (c *Catalog) try(ctx context.Context, m *maker, list []schemas.Version) []error {
+	errs := make([]error, len(list))
+	var group errgroup.Group
+	group.SetLimit(max(1, runtime.GOMAXPROCS(0)))
+	for i, v := range list {
+		group.Go(func() error {
+			if err := c.conf.Try(ctx, v.Document, m.options(ctx, v.Subject)); err != nil {
+				errs[i] = schemaFault(v.Subject, err)
+			}
+			return nil
+		})
 	}
-	return schemaFault(v.Subject, err)
+	_ = group.Wait() // no function returns an error
+	return errs
 }
 
 func (c *Catalog) checkSink(ch Change) error {
@@ -270,7 +286,7 @@ func locate(err error, changes []Change) error {
 				continue
 			}
 			f.File = ch.Resource.File
-			if f.Line == 0 && ch.Resource.locate != nil {
+			if ch.Resource.locate != nil && (f.Line == 0 || ch.Resource.Kind == KindSchema) {
 				at, _ := ch.Resource.locate(f.Pointer)
 				f.Line, f.Column = at.Line, at.Column
 			}

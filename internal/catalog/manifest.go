@@ -65,7 +65,7 @@ func parseList(doc yamlread.Document, readFile func(string) ([]byte, error)) ([]
 		if err == nil {
 			var r Resource
 			if r, err = ParseResource(at, inner[0], readFile); err == nil {
-				r.locate = nil
+				r.locate = func(string) (yamlread.Position, bool) { return yamlread.Position{}, false }
 				list = append(list, r)
 				continue
 			}

@@ -39,8 +39,9 @@ type Resource struct {
 	// File is where the resource was read from; it is not part of its JSON.
 	File string
 
-	// locate finds the place of a JSON Pointer in the text that the resource was read
-	// from; nil if there is none.
+	// locate finds the place of a JSON Pointer into the resource (of a Schema: into the
+	// schema) in the text that it was read from. It is nil where there is no such text, and
+	// for a Schema also where the schema is that text.
 	locate func(pointer string) (yamlread.Position, bool)
 }
 
@@ -120,13 +121,10 @@ func ParseResource(name string, doc yamlread.Document, readFile func(name string
 }
 
 // ParseBody reads the body of a request that puts one resource, whose kind and name
-// the path of the request says: a Schema's is the JSON Schema itself; those of the others
-// may leave kind and name out, and must else say the same.
+// the path of the request says. A Schema's is the JSON Schema itself, or the whole
+// resource as it is answered; those of the others may leave kind and name out, and must
+// else say the same.
 func ParseBody(kind Kind, name string, data []byte) (Resource, error) {
-	if kind == KindSchema {
-		doc, err := yamlread.ToJSON("", data)
-		return Resource{Kind: kind, Name: name, Schema: doc}, err
-	}
 	docs, err := yamlread.Documents("", data)
 	if err != nil {
 		return Resource{}, err
@@ -135,17 +133,31 @@ func ParseBody(kind Kind, name string, data []byte) (Resource, error) {
 		return Resource{}, &yamlread.Error{Message: "expected one document"}
 	}
 	doc := docs[0]
+	_, wrapped := doc.Locate("/schema")
+	if wrapped = wrapped && doc.Kind() == string(KindSchema); kind == KindSchema && !wrapped {
+		r := Resource{Kind: kind, Name: name, Schema: doc.JSON(), locate: doc.Locate}
+		if json.Valid(data) { // kept as it was written
+			r.Schema, r.locate = data, nil
+		}
+		return r, nil
+	}
 	if k := doc.Kind(); k != "" && k != string(kind) {
 		return Resource{}, doc.Error("/kind", "the path is that of a "+string(kind))
 	}
 	var r Resource
-	if kind == KindRuleSet {
+	at := "/name"
+	switch kind {
+	case KindSchema:
+		r, err = parseSchema(doc, nil)
+		at = "/subject"
+	case KindRuleSet:
 		r, err = readRuleSet("", doc)
-	} else {
+		at = "/stream"
+	default:
 		r, err = readStream(doc)
 	}
 	if err == nil && r.Name != "" && r.Name != name {
-		err = doc.Error(map[Kind]string{KindRuleSet: "/stream", KindStream: "/name"}[kind], "the path names another: "+name)
+		err = doc.Error(at, "the path names another: "+name)
 	}
 	r.Name, r.Stream.Name = name, name
 	return r, err
@@ -156,7 +168,8 @@ func parseSchema(doc yamlread.Document, readFile func(string) ([]byte, error)) (
 	if err := doc.Decode(&f); err != nil {
 		return Resource{}, err
 	}
-	r := Resource{Kind: KindSchema, Name: f.Subject, Schema: f.Schema, locate: doc.Locate}
+	r := Resource{Kind: KindSchema, Name: f.Subject, Schema: f.Schema}
+	r.locate = func(pointer string) (yamlread.Position, bool) { return doc.Locate("/schema" + pointer) }
 	switch {
 	case f.Subject == "":
 		return r, doc.Error("", "a Schema needs a subject")
@@ -172,7 +185,9 @@ func parseSchema(doc yamlread.Document, readFile func(string) ([]byte, error)) (
 		return r, doc.Error("/file", err.Error())
 	}
 	r.locate = nil
-	r.Schema, err = yamlread.ToJSON(f.File, data)
+	if r.Schema = data; !json.Valid(data) {
+		r.Schema, err = yamlread.ToJSON(f.File, data)
+	}
 	return r, err
 }
 
