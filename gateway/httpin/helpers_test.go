@@ -120,6 +120,8 @@ type options struct {
 	gate  gateway.Limits
 	limit httpin.Limits
 	web   web.Config
+
+	observer gateway.Observer
 }
 
 func newServer(t testing.TB, o options) *server {
@@ -140,7 +142,7 @@ func newServer(t testing.TB, o options) *server {
 		o.judge = strictJSON{}
 	}
 	catalog := oneStream{gateway.Active{Stream: gateway.Stream{Name: "clicks", Version: 1}, Judge: o.judge, Sink: s.sink}}
-	if s.gate, err = gateway.New(gateway.Config{Catalog: catalog, Quarantine: s.store, Requests: requests, Limits: o.gate}); err != nil {
+	if s.gate, err = gateway.New(gateway.Config{Catalog: catalog, Quarantine: s.store, Requests: requests, Limits: o.gate, Observer: o.observer}); err != nil {
 		t.Fatal(err)
 	}
 	in, err := httpin.New(httpin.Config{Gateway: s.gate, Auth: tokens{}, Limits: o.limit})
