@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -105,11 +106,15 @@ func wantOnce(t testing.TB, got map[string]int, name string, n int) {
 // for tests that lay out by themselves what a crash leaves.
 func unsynced(t testing.TB, root string) files {
 	t.Helper()
-	fsys, err := openDir(root, "d")
+	dir := filepath.Join(root, "d")
+	if err := os.MkdirAll(dir, dirPerm); err != nil {
+		t.Fatal(err)
+	}
+	top, err := os.OpenRoot(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return lazy{fsys}
+	return lazy{rooted{top}}
 }
 
 type lazy struct{ files }
