@@ -1,6 +1,7 @@
 package schemas
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -169,5 +170,14 @@ func TestValue(t *testing.T) {
 		if err != nil || r.Value != want {
 			t.Errorf("%s: value %v, %v", payload, r.Value, err)
 		}
+	}
+}
+
+// TestLibraryPanicIsOurError: should a number that the library cannot stand get past the
+// reader, the process lives, the error is ours, and it holds no value.
+func TestLibraryPanicIsOurError(t *testing.T) {
+	verr, err := mustCompile(t, `{"minimum":1}`).validate(json.Number("1e1000001"))
+	if verr != nil || err == nil || strings.Contains(err.Error(), "1000001") {
+		t.Errorf("got %v, %v", verr, err)
 	}
 }

@@ -65,7 +65,7 @@ func TestUniqueItemsEquality(t *testing.T) {
 // TestLibraryStillNeedsMending: the two faults of the library for which mend exists. When
 // one of them is gone, so can its half of mend be.
 func TestLibraryStillNeedsMending(t *testing.T) {
-	schema := library2(t, `{"properties":{"a":{"propertyNames":{"maxLength":1}},"b":{"items":true}}}`)
+	schema := compileAlone(t, `{"properties":{"a":{"propertyNames":{"maxLength":1}},"b":{"items":true}}}`)
 	wrong := false
 	for range 200 { // the order of a map decides
 		value, _ := jsonschema.UnmarshalJSON(strings.NewReader(`{"a":{"long":1},"b":[1]}`))
@@ -79,7 +79,7 @@ func TestLibraryStillNeedsMending(t *testing.T) {
 	if !wrong {
 		t.Error("the library reports propertyNames where they are; mend need not")
 	}
-	unique := library2(t, `{"uniqueItems":true}`)
+	unique := compileAlone(t, `{"uniqueItems":true}`)
 	took := func(n int) time.Duration {
 		value, err := jsonschema.UnmarshalJSON(strings.NewReader(collisions(n)))
 		if err != nil {
@@ -96,7 +96,7 @@ func TestLibraryStillNeedsMending(t *testing.T) {
 	}
 }
 
-func library2(t *testing.T, document string) *jsonschema.Schema {
+func compileAlone(t *testing.T, document string) *jsonschema.Schema {
 	t.Helper()
 	value, err := jsonschema.UnmarshalJSON(bytes.NewReader([]byte(document)))
 	if err != nil {
