@@ -79,7 +79,7 @@ func standardDecode(t *testing.T, data []byte) any {
 func TestSameVerdictAsOtherReaders(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	accepted := 0
-	for i := range 40_000 {
+	for i := range 12_000 {
 		data := []byte(seeds[i%len(seeds)])
 		if i%3 == 0 {
 			data = randomText(rng)
@@ -92,8 +92,8 @@ func TestSameVerdictAsOtherReaders(t *testing.T) {
 			accepted++
 		}
 	}
-	if accepted < 5_000 || accepted > 35_000 {
-		t.Errorf("%d of 40,000 texts were well formed: too one-sided to show anything", accepted)
+	if accepted < 2_000 || accepted > 10_000 {
+		t.Errorf("%d of 12,000 texts were well formed: too one-sided to show anything", accepted)
 	}
 }
 

@@ -159,7 +159,7 @@ func missing(t *testing.T, data []byte, pointer string) {
 // Promise: Find agrees with Decode on random texts.
 func TestFindAgreesWithDecode(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 6))
-	for range 5_000 {
+	for range 2_000 {
 		data := randomText(rng)
 		for range rng.IntN(2) {
 			data = damage(rng, data)
