@@ -2,6 +2,7 @@ package workload
 
 import (
 	"bytes"
+	"encoding/json"
 	"io/fs"
 	"strings"
 	"testing"
@@ -12,8 +13,6 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/santhosh-tekuri/jsonschema/v6/kind"
-
-	"encoding/json"
 
 	"github.com/lazaret/lazaret"
 	"github.com/lazaret/lazaret/examples"
@@ -29,8 +28,8 @@ type found struct {
 // reference judges an event with jsonschema/v6 and expr directly, so that the truth
 // is held against the libraries themselves and not against our reading of them.
 type reference struct {
-	schema *jsonschema.Schema
-	rules  []referenceRule
+	schema        *jsonschema.Schema
+	wrong, mended []referenceRule
 }
 
 type referenceRule struct {
@@ -39,7 +38,7 @@ type referenceRule struct {
 	when, expr *vm.Program
 }
 
-func newReference(t testing.TB, rulesFile string) *reference {
+func newReference(t testing.TB) *reference {
 	t.Helper()
 	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(readExample(t, "clickstream.schema.json")))
 	if err != nil {
@@ -54,11 +53,15 @@ func newReference(t testing.TB, rulesFile string) *reference {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ref := &reference{schema: schema}
+	return &reference{schema, referenceRules(t, "rules.yaml"), referenceRules(t, "mended/rules.yaml")}
+}
+
+func referenceRules(t testing.TB, file string) (rules []referenceRule) {
+	t.Helper()
 	var set struct {
 		Rules []struct{ ID, When, Expr, Severity string }
 	}
-	if err := yaml.Unmarshal(readExample(t, rulesFile), &set); err != nil {
+	if err := yaml.Unmarshal(readExample(t, file), &set); err != nil {
 		t.Fatal(err)
 	}
 	for _, r := range set.Rules {
@@ -66,12 +69,12 @@ func newReference(t testing.TB, rulesFile string) *reference {
 		if r.When != "" {
 			rule.when = compileExpr(t, r.When)
 		}
-		ref.rules = append(ref.rules, rule)
+		rules = append(rules, rule)
 	}
-	if len(ref.rules) < 4 {
-		t.Fatalf("%s has %d rules", rulesFile, len(ref.rules))
+	if len(rules) < 4 {
+		t.Fatalf("%s has %d rules", file, len(rules))
 	}
-	return ref
+	return rules
 }
 
 func readExample(t testing.TB, name string) []byte {
@@ -92,20 +95,29 @@ func compileExpr(t testing.TB, source string) *vm.Program {
 	return p
 }
 
-// judge returns all that refuses the event, and the ids of the warnings.
-func (ref *reference) judge(data []byte) (refused []found, warnings []string) {
+// judge returns all that refuses the event, before and after the wrong rule is mended.
+func (ref *reference) judge(data []byte) (before, after []found, warnings int) {
+	syntax := []found{{Code: lazaret.CodeSyntax}}
 	if !jsontext.Value(data).IsValid() { // strict: UTF-8, surrogates and duplicate keys too
-		return []found{{Code: lazaret.CodeSyntax}}, nil
+		return syntax, syntax, 0
 	}
 	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
 	if err != nil {
-		return []found{{Code: lazaret.CodeSyntax}}, nil
+		return syntax, syntax, 0
 	}
 	if err := ref.schema.Validate(v); err != nil {
-		return leaves(err.(*jsonschema.ValidationError), nil), nil
+		list := leaves(err.(*jsonschema.ValidationError), nil)
+		return list, list, 0
 	}
 	env := map[string]any{"event": plainNumbers(v), "meta": map[string]any{}}
-	for _, r := range ref.rules {
+	before, warnings = run(ref.wrong, env)
+	after, _ = run(ref.mended, env)
+	return before, after, warnings
+}
+
+// run returns the rules that fail.
+func run(rules []referenceRule, env map[string]any) (refused []found, warnings int) {
+	for _, r := range rules {
 		if r.when != nil {
 			if on, err := expr.Run(r.when, env); err != nil {
 				refused = append(refused, found{Code: lazaret.CodeRuleError, Rule: r.id})
@@ -118,7 +130,7 @@ func (ref *reference) judge(data []byte) (refused []found, warnings []string) {
 		switch {
 		case err == nil && good == true:
 		case r.warn:
-			warnings = append(warnings, r.id)
+			warnings++
 		case err != nil:
 			refused = append(refused, found{Code: lazaret.CodeRuleError, Rule: r.id})
 		default:
