@@ -2,6 +2,8 @@ package rules
 
 import (
 	"reflect"
+
+	"github.com/expr-lang/expr/vm/runtime"
 )
 
 // evalError is why an evaluation gave no result; its text holds no value.
@@ -59,6 +61,38 @@ func charge(args ...any) (any, error) {
 // many times, and each time counts.
 func chargeDeep(args ...any) (any, error) {
 	return args[1], args[0].(*budget).deep(args[1])
+}
+
+// equal is the operator ==, which the language computes to the leaves.
+func equal(args ...any) (any, error) {
+	a, b := args[1], args[2]
+	switch x := a.(type) {
+	case string:
+		if y, ok := b.(string); ok {
+			return x == y, args[0].(*budget).spend(min(len(x), len(y)) / bytesPerStep)
+		}
+		return false, nil
+	case int:
+		if y, ok := b.(int); ok {
+			return x == y, nil
+		}
+	}
+	if err := args[0].(*budget).deep(a); err != nil {
+		return nil, err
+	}
+	if err := args[0].(*budget).deep(b); err != nil {
+		return nil, err
+	}
+	return runtime.Equal(a, b), nil
+}
+
+// index lets scalars alone be an index.
+func index(args ...any) (any, error) {
+	switch args[1].(type) {
+	case int, float64, string:
+		return args[1], nil
+	}
+	return nil, typeError(args[1])
 }
 
 // chargeSquare is put around the list whose elements are compared with each other.

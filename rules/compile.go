@@ -103,7 +103,7 @@ func newLanguage() *language {
 	own := []function{
 		{"#add", add, nil}, {"#subtract", subtract, nil}, {"#multiply", multiply, nil}, {"#divide", divide, nil},
 		{"#modulo", modulo, nil}, {"#power", power, nil}, {"#sum", sum, nil},
-		{"#member", member, nil}, {"#within", within, nil},
+		{"#equal", equal, nil}, {"#index", index, nil}, {"#member", member, nil}, {"#within", within, nil},
 		{"#loop", loop, nil}, {"#charge", charge, nil}, {"#deep", chargeDeep, nil}, {"#square", chargeSquare, nil},
 	}
 	l := &language{options: []expr.Option{expr.Env(&env{}), expr.MaxNodes(MaxNodes)}}

@@ -98,7 +98,7 @@ rules:
 		t.Errorf("snippet:\n%s", e.Snippet)
 	}
 	for in, want := range map[string]string{
-		`{"rules":[{"id":"a","expr":"evnt"}]}`:                      `f:1:28: rule "a", expr 1:1: unknown name`,
+		`{"rules":[{"id":"a","expr":"evnt"}]}`:                      `f:1:29: rule "a", expr 1:1: unknown name`,
 		"rules:\n- id: a\n  expr: event.a ==\n":                     `f:3:18: rule "a", expr 1:10: unexpected`,
 		"rules:\n- id: a\n  expr: 'true'\n  when: event.a in x\n":   `f:4:20: rule "a", when 1:12: unknown name x`,
 		"rules:\n- id: a\n  expr: \"a \\\n    b\"\n":                `f:3: rule "a", expr 1:3`,

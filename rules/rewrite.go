@@ -43,11 +43,11 @@ func (rw *rewriter) replace(p *ast.Node) {
 		rw.node(&n.Node)
 	case *ast.MemberNode:
 		rw.node(&n.Node)
-		rw.node(&n.Property)
+		rw.index(&n.Property)
 	case *ast.SliceNode:
 		rw.node(&n.Node)
-		rw.node(&n.From)
-		rw.node(&n.To)
+		rw.index(&n.From)
+		rw.index(&n.To)
 	case *ast.CallNode:
 		rw.call(n)
 	case *ast.BuiltinNode:
@@ -81,6 +81,16 @@ func (rw *rewriter) nodes(list []ast.Node) {
 	}
 }
 
+// index puts a check around an index that is computed: the language writes one that
+// does not fit into its error, however large it is.
+func (rw *rewriter) index(p *ast.Node) {
+	if *p == nil || constant(*p) {
+		return
+	}
+	rw.node(p)
+	*p = call("#index", *p, *p)
+}
+
 // operators are the functions that stand for operators.
 var operators = map[string]string{"+": "#add", "-": "#subtract", "*": "#multiply", "/": "#divide", "%": "#modulo", "**": "#power", "^": "#power"}
 
@@ -105,7 +115,16 @@ func (rw *rewriter) binary(p *ast.Node, n *ast.BinaryNode) {
 	case "contains":
 		rw.charge(&n.Left, 1)
 		rw.charge(&n.Right, 1)
-	case "==", "!=", "<", "<=", ">", ">=":
+	case "==", "!=":
+		if !constant(n.Left) && !constant(n.Right) {
+			*p = call("#equal", n, n.Left, n.Right)
+			if n.Operator == "!=" {
+				not := &ast.UnaryNode{Operator: "not", Node: *p}
+				not.SetLocation(n.Location())
+				*p = not
+			}
+		}
+	case "<", "<=", ">", ">=":
 		if rw.depth > 0 && !constant(n.Left) && !constant(n.Right) {
 			n.Left, n.Right = call("#deep", n.Left, n.Left), call("#deep", n.Right, n.Right)
 		}
