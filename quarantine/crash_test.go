@@ -6,20 +6,50 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"testing"
 
 	"github.com/lazaret/lazaret"
 )
 
+// stage is a store file with the scene in it, to begin many runs from.
+type stage struct {
+	file             []byte
+	passing, failing []string
+}
+
+func newStage(t *testing.T) *stage {
+	path := storePath(t)
+	w := life(t, path, newJournal(t), &faults{}, mended())
+	s := &stage{}
+	s.passing, s.failing = scene(w)
+	w.end()
+	var err error
+	if s.file, err = os.ReadFile(path); err != nil { // closing has emptied the WAL into it
+		t.Fatal(err)
+	}
+	return s
+}
+
+// begin makes a copy of the store and returns its path.
+func (s *stage) begin(t *testing.T) string {
+	path := storePath(t)
+	if err := os.WriteFile(path, s.file, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
 // scene is entries of two streams, and of one that is gone, with good and bad mixed.
 func scene(w *world) (passing, failing []string) {
 	w.t.Helper()
+	records := []lazaret.Record{defective("gone", 1, "a")}
 	for n := range 10 {
 		name := []string{"a", "b"}[n%2]
 		for _, stream := range []string{"s", "t"} {
 			r := defective(stream, n, name)
-			add(w.t, w.store, r)
+			records = append(records, r)
 			if name == "a" {
 				passing = append(passing, r.QuarantineID)
 			} else {
@@ -27,7 +57,7 @@ func scene(w *world) (passing, failing []string) {
 			}
 		}
 	}
-	add(w.t, w.store, defective("gone", 1, "a"))
+	add(w.t, w.store, records...)
 	return passing, failing
 }
 
@@ -80,12 +110,13 @@ func theJob(w *world) Job {
 // at the first operation, at the second, and so on, until a run comes through; and at each
 // place it is killed again in its second life.
 func TestReleasedOnceWhereverItIsKilled(t *testing.T) {
+	s := newStage(t)
 	for at := 1; ; at++ {
 		if at > 500 {
 			t.Fatal("no run came through")
 		}
 		again := 1 + at%7 // the recovery's first operations, in turn
-		if !killed(t, at, again) {
+		if !killed(t, s, at, again) {
 			if at < 30 {
 				t.Errorf("only %d operations: faults are not injected", at)
 			}
@@ -94,12 +125,10 @@ func TestReleasedOnceWhereverItIsKilled(t *testing.T) {
 	}
 }
 
-func killed(t *testing.T, at, again int) (hit bool) {
-	path, l := storePath(t), newJournal(t)
-	first := &faults{}
+func killed(t *testing.T, s *stage, at, again int) (hit bool) {
+	path, l := s.begin(t), newJournal(t)
+	first := &faults{at: at, crash: true}
 	w := life(t, path, l, first, mended())
-	passing, failing := scene(w)
-	first.n, first.at, first.crash = 0, at, true
 	w.start()
 	if _, err := w.jobs.Submit(context.Background(), Filter{}, false, 2); err != nil && !errors.Is(err, errFault) {
 		t.Fatal(err)
@@ -118,7 +147,7 @@ func killed(t *testing.T, at, again int) (hit bool) {
 	w.idle()
 	job := theJob(w)
 	w.idle()
-	settled(w, w.job(job.ID), passing, failing)
+	settled(w, w.job(job.ID), s.passing, s.failing)
 	if t.Failed() {
 		t.Fatalf("killed at operation %d, then at %d", at, again)
 	}
@@ -129,11 +158,10 @@ func killed(t *testing.T, at, again int) (hit bool) {
 // An operation that fails once, in a process that lives on, is made up for by the job
 // itself or by a resume.
 func TestReleasedOnceWhateverFailsOnce(t *testing.T) {
+	s := newStage(t)
 	for at := 1; ; at++ {
-		path, l, f := storePath(t), newJournal(t), &faults{}
+		path, l, f := s.begin(t), newJournal(t), &faults{at: at}
 		w := life(t, path, l, f, mended())
-		passing, failing := scene(w)
-		f.n, f.at = 0, at
 		w.start()
 		_, err := w.jobs.Submit(context.Background(), Filter{}, false, 2)
 		if err != nil && !errors.Is(err, errFault) {
@@ -147,7 +175,7 @@ func TestReleasedOnceWhateverFailsOnce(t *testing.T) {
 			}
 			w.idle()
 		}
-		settled(w, w.job(job.ID), passing, failing)
+		settled(w, w.job(job.ID), s.passing, s.failing)
 		w.end()
 		if t.Failed() {
 			t.Fatalf("operation %d failed once", at)
@@ -169,7 +197,7 @@ type modelEntry struct {
 
 // Random adds, discards, reprocesses and kills leave what a plain map says they should.
 func TestRandomOperationsAgainstAModel(t *testing.T) {
-	for seed := range uint64(6) {
+	for seed := range uint64(4) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) { randomOperations(t, rand.New(rand.NewPCG(seed, 7))) })
 	}
 }
