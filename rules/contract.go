@@ -82,17 +82,13 @@ func (c *Contract) Judge(ctx context.Context, e *lazaret.Event) (lazaret.Verdict
 	}
 	v := lazaret.Verdict{Version: c.cfg.Version}
 	ce, reasons := cloudevents.Parse(e)
-	payload, judged := e.Data, true
+	payload := e.Data
 	if ce != nil {
 		payload = ce.Payload
-	} else if len(reasons) > 0 {
-		judged = false // an envelope that cannot be read: there is no payload to look at
 	}
 	var value any
-	if judged {
-		if ce != nil && len(payload) == 0 {
-			payload = []byte("null") // a CloudEvent may have no data
-		}
+	// An envelope that is bad may have no payload to look at.
+	if len(reasons) == 0 || ce != nil && ce.Payload != nil {
 		result, err := c.schema.Judge(payload)
 		if err != nil {
 			return lazaret.Verdict{}, fmt.Errorf("checking against the schema: %w", err)
