@@ -260,3 +260,30 @@ func TestFileStaysFailedAfterFsync(t *testing.T) {
 		t.Errorf("only %d fsyncs failed in a write; the test does not reach them", seen)
 	}
 }
+
+// What a failed write left behind the last good byte is gone, also if what follows is shorter.
+func TestFileTakesBackAFailedWrite(t *testing.T) {
+	taken := 0
+	for n := 1; n < 30; n++ {
+		root := t.TempDir()
+		bad := &faulty{files: unsynced(t, root), mode: "short", n: n}
+		s, err := newFile(fileConfig(root), bad)
+		if err != nil {
+			bad.files.Close()
+			continue
+		}
+		big := s.Write(context.Background(), numbered("", "big", 50))
+		if err := s.Write(context.Background(), numbered("", "small", 1)); err == nil && errors.Is(big, ErrFull) {
+			taken++
+			mustClose(t, s)
+			if got := landed(t, root); len(got) != 1 || got["small/0"] != 1 {
+				t.Errorf("operation %d (%s): %d events, want the small one alone", n, bad.fired, len(got))
+			}
+			continue
+		}
+		_ = s.Close(context.Background())
+	}
+	if taken < 2 {
+		t.Errorf("only %d writes failed and were taken back", taken)
+	}
+}
