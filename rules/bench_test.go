@@ -52,7 +52,7 @@ func BenchmarkEachRule(b *testing.B) {
 			}
 			w := newWorker()
 			w.env.Event = numbers(result.Value)
-			w.env.Meta = newMeta("s", e, nil, &lazaret.Verdict{})
+			w.env.Meta = newMeta(uses{}, "s", e, nil, &lazaret.Verdict{})
 			b.ReportAllocs()
 			for b.Loop() {
 				if out := w.eval(&p.rules[0]); !out.good {

@@ -19,7 +19,7 @@ import (
 // Program is a compiled rule set. It is immutable and safe for concurrent use.
 type Program struct {
 	rules []compiled
-	meta  bool // an expression reads meta
+	meta  uses // what the expressions read of meta
 }
 
 type compiled struct {
@@ -52,7 +52,7 @@ func Compile(set Set) (*Program, error) {
 		if problem != nil {
 			return nil, r.compileError("expr", r.Expr, problem)
 		}
-		c.expr, p.meta = main.program, p.meta || main.meta
+		c.expr, p.meta = main.program, p.meta.or(main.meta)
 		if len(main.paths) == 1 {
 			c.path = main.paths[0]
 		}
@@ -61,7 +61,7 @@ func Compile(set Set) (*Program, error) {
 			if problem != nil {
 				return nil, r.compileError("when", r.When, problem)
 			}
-			c.when, p.meta = when.program, p.meta || when.meta
+			c.when, p.meta = when.program, p.meta.or(when.meta)
 		}
 		p.rules = append(p.rules, c)
 	}
@@ -142,7 +142,7 @@ func (l *language) config() *conf.Config {
 type expression struct {
 	program *vm.Program
 	paths   []string
-	meta    bool
+	meta    uses
 }
 
 // compile takes an expression through every guard. The types are checked twice: as it

@@ -25,6 +25,9 @@ type ContractConfig struct {
 	// ID, Key and Time are JSON Pointers into the payload; "" takes the CloudEvents
 	// attributes id, partitionkey and time where the event is a CloudEvent.
 	ID, Key, Time string
+	// MaxEvent is how many bytes an event may have as it was received; a larger one is
+	// json.size and is not looked into. 0 is no limit.
+	MaxEvent int
 	// RuleBudget is how long a rule may take for one event before it is tried again and,
 	// if it stays that slow, suspended; 0 is DefaultRuleBudget.
 	RuleBudget time.Duration
@@ -42,7 +45,7 @@ type Contract struct {
 	cfg       ContractConfig
 	schema    *schemas.Schema
 	rules     []compiled
-	meta      bool
+	meta      uses
 	suspended []atomic.Bool // by rule
 	workers   sync.Pool     // of *worker
 	clock     func() time.Time
@@ -81,6 +84,9 @@ func (c *Contract) Judge(ctx context.Context, e *lazaret.Event) (lazaret.Verdict
 		return lazaret.Verdict{}, err
 	}
 	v := lazaret.Verdict{Version: c.cfg.Version}
+	if most := c.cfg.MaxEvent; most > 0 && len(e.Data) > most {
+		return c.finish(v, []lazaret.Reason{{Code: lazaret.CodeSize, Message: fmt.Sprintf("the event is larger than %d bytes, the most that one event may have", most)}}), nil
+	}
 	ce, reasons := cloudevents.Parse(e)
 	payload := e.Data
 	if ce != nil {
@@ -126,8 +132,8 @@ func (c *Contract) judgeRules(e *lazaret.Event, ce *cloudevents.Envelope, v *laz
 		c.workers.Put(w)
 	}()
 	w.env.Event = numbers(value)
-	if c.meta {
-		w.env.Meta = newMeta(c.cfg.Stream, e, ce, v)
+	if c.meta.any {
+		w.env.Meta = newMeta(c.meta, c.cfg.Stream, e, ce, v)
 	}
 	for i := range c.rules {
 		r := &c.rules[i]

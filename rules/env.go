@@ -32,19 +32,31 @@ type metaEnv struct {
 
 var metaFields = []string{"id", "key", "time", "received", "stream", "content_type", "source", "headers", "ce"}
 
-func newMeta(stream string, e *lazaret.Event, ce *cloudevents.Envelope, v *lazaret.Verdict) *metaEnv {
+// uses says which parts of meta expressions read; maps are made only if they do.
+type uses struct{ any, headers, ce bool }
+
+func (u uses) or(o uses) uses {
+	return uses{u.any || o.any, u.headers || o.headers, u.ce || o.ce}
+}
+
+func newMeta(u uses, stream string, e *lazaret.Event, ce *cloudevents.Envelope, v *lazaret.Verdict) *metaEnv {
 	m := &metaEnv{
 		ID: v.ID, Key: v.Key, Received: e.Received.UTC(), Stream: stream,
 		ContentType: e.ContentType, Source: e.Source.Kind,
-		Headers: make(map[string]string, len(e.Headers)), CE: attributes(ce),
 	}
 	if !v.Time.IsZero() {
 		m.Time = &v.Time
 	}
-	for _, h := range e.Headers {
-		if _, ok := m.Headers[h.Name]; !ok { // the first counts, as in Event.Header
-			m.Headers[h.Name] = h.Value
+	if u.headers {
+		m.Headers = make(map[string]string, len(e.Headers))
+		for _, h := range e.Headers {
+			if _, ok := m.Headers[h.Name]; !ok { // the first counts, as in Event.Header
+				m.Headers[h.Name] = h.Value
+			}
 		}
+	}
+	if u.ce {
+		m.CE = attributes(ce)
 	}
 	return m
 }

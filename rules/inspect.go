@@ -37,7 +37,7 @@ type inspector struct {
 	nodes     int
 
 	paths []string // JSON Pointers into the event that are read
-	meta  bool     // meta is read
+	meta  uses     // of meta
 }
 
 // walk returns the first problem at or below the node. Parts that the parser shares
@@ -126,8 +126,7 @@ func (in *inspector) chain(n ast.Node) *problem {
 	case id.Value == "event":
 		in.reads(pointer(steps))
 	case id.Value == "meta":
-		in.meta = true
-		return metaField(id, steps)
+		return in.metaField(id, steps)
 	case slices.Contains(in.functions, id.Value) || slices.Contains(predicates, id.Value):
 		return problemAt(id.Location(), "%s is a function: write %s(…)", id.Value, id.Value)
 	default:
@@ -136,7 +135,7 @@ func (in *inspector) chain(n ast.Node) *problem {
 	return nil
 }
 
-func metaField(id *ast.IdentifierNode, steps []ast.Node) *problem {
+func (in *inspector) metaField(id *ast.IdentifierNode, steps []ast.Node) *problem {
 	if len(steps) == 0 {
 		return problemAt(id.Location(), "meta as a whole cannot be used: name one of its fields, %s", strings.Join(metaFields, ", "))
 	}
@@ -147,6 +146,7 @@ func metaField(id *ast.IdentifierNode, steps []ast.Node) *problem {
 	if !slices.Contains(metaFields, name.Value) {
 		return problemAt(name.Location(), "unknown field meta.%s%s", name.Value, suggest(name.Value, metaFields))
 	}
+	in.meta = in.meta.or(uses{any: true, headers: name.Value == "headers", ce: name.Value == "ce"})
 	return nil
 }
 
