@@ -82,12 +82,16 @@ func TestBadRuleIsRefusedWithItsPlace(t *testing.T) {
 	if e.Resource != "RuleSet/orders" || e.Pointer != "/rules/1/expr" || e.Line != 2 || e.Column < 3 || !strings.Contains(e.Snippet, "(event.b\n") || !strings.HasSuffix(e.Snippet, "^") {
 		t.Errorf("%+v", e)
 	}
-	if s.dump() != before {
-		t.Error("something was changed")
+	a = s.do("PUT", "/admin/v1/schemas/order", "{\n  \"type\": \"object\",\n  \"minLength\": \"x\"\n}")
+	if a.status != 422 || !strings.Contains(a.body, `"line":3`) || !strings.Contains(a.body, `"pointer":"/minLength"`) || !strings.Contains(a.body, `"resource":"Schema/order"`) {
+		t.Errorf("a bad schema: %d %s", a.status, a.body)
 	}
 	a = s.do("PUT", "/admin/v1/rules/orders", "rules:\n- id: a\n  exrp: x\n")
 	if a.status != 400 || !strings.Contains(a.body, `"line":3`) || !strings.Contains(a.body, `"column":3`) {
 		t.Errorf("an unknown key: %d %s", a.status, a.body)
+	}
+	if s.dump() != before {
+		t.Error("something was changed")
 	}
 }
 

@@ -212,12 +212,12 @@ func TestStreamsFollowTheirSchema(t *testing.T) {
 	if codes, v := f.judge("pinned", `{"amount":1}`); codes != "schema.required" || v.Schema != 1 || v.Stream != 1 {
 		t.Errorf("pinned: %q under %+v", codes, v)
 	}
-	// The document of version 1 again is version 1: it does not become the latest.
+	// The document of version 1 again, as by a revert, becomes the latest.
 	results = f.apply("kind: Schema\nsubject: order\nschema: {required: [id], type: object}")
-	if r := results[0]; r.Action != Unchanged || r.Version != 2 || len(r.Notices) != 1 || !strings.Contains(r.Notices[0], "version 1") {
+	if r := results[0]; r.Action != Updated || r.Version != 3 || len(r.Notices) != 1 || !strings.Contains(r.Notices[0], "orders goes to version 3") {
 		t.Errorf("%+v", r)
 	}
-	if _, v := f.judge("orders", `{}`); v.Schema != 2 {
+	if _, v := f.judge("orders", `{}`); v.Schema != 3 {
 		t.Errorf("orders is under %+v", v)
 	}
 }

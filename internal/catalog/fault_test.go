@@ -10,6 +10,7 @@ import (
 	"github.com/lazaret/lazaret"
 	"github.com/lazaret/lazaret/gateway"
 	"github.com/lazaret/lazaret/internal/db"
+	"github.com/lazaret/lazaret/schemas"
 )
 
 // Promise 6 under faults: the store fails from the 1st, 2nd, … commit of a change on, until
@@ -142,5 +143,34 @@ func TestApplyCancelled(t *testing.T) {
 	}
 	if f.dump() != before {
 		t.Error("something was changed")
+	}
+}
+
+// Somebody else who changes the store between plan and commit is noticed: nothing is
+// stored over it.
+func TestChangeMeanwhile(t *testing.T) {
+	f := newFixture(t)
+	f.apply(bundle)
+	meddle := true
+	f.conf.Try = func(ctx context.Context, doc []byte, opts schemas.Options) error {
+		if !meddle {
+			return nil
+		}
+		meddle = false
+		return f.db.Write(ctx, func(tx *db.Tx) error {
+			_, _, err := f.conf.Schemas.Put(tx, "order", []byte(`{"title":"of somebody else"}`))
+			return err
+		})
+	}
+	f.reload()
+	const change = "kind: Schema\nsubject: order\nschema: {type: object, required: [id, amount]}"
+	if _, err := f.change(Options{}, change); !errors.Is(err, ErrConflict) {
+		t.Fatalf("%v", err)
+	}
+	if _, v := f.judge("orders", `{}`); v.Schema != 1 || v.Stream != 1 {
+		t.Errorf("judged under %+v", v)
+	}
+	if r := f.apply(change)[0]; r.Version != 3 {
+		t.Errorf("tried again: %+v", r)
 	}
 }

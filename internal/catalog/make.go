@@ -116,7 +116,7 @@ func (m *maker) version(ctx context.Context, s gateway.Stream) (*version, error)
 	if err != nil {
 		return nil, err
 	}
-	conf := rules.ContractConfig{Stream: s.Name, Version: id, Schema: schema, Rules: program, ID: s.ID, Key: s.Key, Time: s.Time}
+	conf := rules.ContractConfig{Stream: s.Name, Version: id, Schema: schema, Rules: program, ID: s.ID, Key: s.Key, Time: s.Time, MaxEvent: m.c.conf.Limits.Size}
 	if hook := m.c.conf.OnRule; hook != nil {
 		conf.OnRule = func(rule string, d time.Duration) { hook(s.Name, rule, d) }
 	}

@@ -176,10 +176,6 @@ func (p *planner) putSchema(ch Change, r *Result) error {
 	id := schemaID{v.Subject, v.Number}
 	p.schemas[id], p.created[id] = v, created
 	r.Action, r.Version, r.Tag = before.action(created), v.Number, SchemaTag(v)
-	if !created && v.Number != latest.Number {
-		r.Notices = append(r.Notices, fmt.Sprintf("this document is version %d, and the latest is %d: streams that follow the latest stay there; to go back, set schema.version: %d in the stream", v.Number, latest.Number, v.Number))
-		r.Version, r.Tag = latest.Number, before.tag
-	}
 	return nil
 }
 
