@@ -21,9 +21,6 @@ type Limits struct {
 	MaxInFlightBytes int64
 	// MaxBatchEvents is how many events a request may have. Default 10,000.
 	MaxBatchEvents int
-	// MaxEventBytes is how large an event may be; a larger one is bad (json.size), from
-	// whatever source it comes. Default 1 MiB.
-	MaxEventBytes int
 	// Workers is how many goroutines judge one large request. Default: one a CPU, at most 8.
 	Workers int
 }
@@ -61,13 +58,10 @@ func New(conf Config) (*Gateway, error) {
 	if conf.Limits.MaxBatchEvents == 0 {
 		conf.Limits.MaxBatchEvents = 10_000
 	}
-	if conf.Limits.MaxEventBytes == 0 {
-		conf.Limits.MaxEventBytes = 1 << 20
-	}
 	if conf.Limits.Workers == 0 {
 		conf.Limits.Workers = min(runtime.GOMAXPROCS(0), 8)
 	}
-	if l := conf.Limits; l.MaxInFlightBytes < 0 || l.MaxBatchEvents < 0 || l.MaxEventBytes < 0 || l.Workers < 0 {
+	if l := conf.Limits; l.MaxInFlightBytes < 0 || l.MaxBatchEvents < 0 || l.Workers < 0 {
 		return nil, fmt.Errorf("gateway: limits must be above 0: %+v", l)
 	}
 	if conf.Observer == nil {

@@ -181,18 +181,6 @@ func TestRefusedRequests(t *testing.T) {
 	wantKind(t, err, gateway.ErrTooManyEvents)
 }
 
-// An event above the limit is bad, whatever is in it, and its neighbours are not.
-func TestTooLargeEventIsQuarantined(t *testing.T) {
-	b := newBench(t, gateway.Limits{MaxEventBytes: 10})
-	a, err := b.Ingest(t.Context(), gateway.Request{Stream: "clicks", Events: events(`{"a":1234}`, `{"a":12345}`)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if a.Accepted != 1 || a.Quarantined != 1 || a.Results[0].Index != 1 || a.Results[0].Reasons[0].Code != lazaret.CodeSize {
-		t.Errorf("%+v", a)
-	}
-}
-
 // A large batch is judged by several goroutines and answered in its own order.
 func TestLargeBatchKeepsItsOrder(t *testing.T) {
 	b := newBench(t, gateway.Limits{Workers: 4})

@@ -37,8 +37,7 @@ func (g *Gateway) judge(ctx context.Context, active *Active, req *Request, t *ti
 	if len(records) < parallelEvents && size < parallelBytes {
 		workers = 1
 	}
-	judge := sized{next: active.Judge, most: g.conf.Limits.MaxEventBytes, version: active.Stream.judgedBy()}
-	if err := g.judgeAll(ctx, judge, records, workers); err != nil {
+	if err := g.judgeAll(ctx, active.Judge, records, workers); err != nil {
 		return nil, err
 	}
 	g.conf.Observer.Judged(active.Stream.Name, len(records), time.Since(start))
@@ -118,31 +117,4 @@ func checkVerdict(v *lazaret.Verdict) error {
 		return &Error{Kind: ErrInternal, Message: fmt.Sprintf("The judge gave the status %q with %d reasons. Nothing was acknowledged.", v.Status, len(v.Reasons))}
 	}
 	return nil
-}
-
-// sized gives the verdict on events that are too large to be looked at, and leaves the
-// others to the stream's judge.
-type sized struct {
-	next    Judge
-	most    int
-	version lazaret.Version
-}
-
-func (s sized) Judge(ctx context.Context, e *lazaret.Event) (lazaret.Verdict, error) {
-	if len(e.Data) <= s.most {
-		return s.next.Judge(ctx, e)
-	}
-	return lazaret.Verdict{
-		Status: lazaret.Quarantined, Version: s.version,
-		Reasons: []lazaret.Reason{{Code: lazaret.CodeSize, Message: fmt.Sprintf("the event is larger than %d bytes, the most that one event may have", s.most)}},
-	}, nil
-}
-
-// judgedBy names the contract of this version of the stream.
-func (s *Stream) judgedBy() lazaret.Version {
-	v := lazaret.Version{Stream: s.Version, Schema: s.SchemaVersion, RuleSet: s.RuleSet}
-	if s.Schema != nil {
-		v.Subject = s.Schema.Subject
-	}
-	return v
 }

@@ -25,8 +25,7 @@ var migrations = []string{
 		hash     TEXT    NOT NULL, -- of the canonical document
 		document BLOB    NOT NULL, -- as it was given
 		created  INTEGER NOT NULL,
-		PRIMARY KEY (subject, number),
-		UNIQUE (subject, hash)
+		PRIMARY KEY (subject, number)
 	) STRICT`,
 }
 
@@ -63,9 +62,10 @@ func NewRegistry(ctx context.Context, store *db.DB) (*Registry, error) {
 	return &Registry{db: store, now: time.Now}, nil
 }
 
-// Put stores a document as the subject's next version. If one of the subject's versions is
-// the same document, whatever its white space and the order of its members, that version
-// is returned and created is false.
+// Put stores a document as the subject's next version. If the latest version is the same
+// document, whatever its white space and the order of its members, that version is
+// returned and created is false. A document that an older version has makes a new
+// version, so that going back to it (as by a revert in git) makes it the latest.
 //
 // Put checks that the document is a JSON object or boolean (else *CompileError) and that
 // the subject's name is one (else ErrSubject). It does not compile: do that before.
@@ -77,11 +77,10 @@ func (r *Registry) Put(tx *db.Tx, subject string, document []byte) (v Version, c
 	if err != nil {
 		return Version{}, false, err
 	}
-	v, err = scan(tx.QueryRow(selectVersion+`WHERE subject = ? AND hash = ?`, subject, hash))
-	if err == nil {
+	switch v, err = r.GetTx(tx, subject, 0); {
+	case err == nil && v.Hash == hash:
 		return v, false, nil
-	}
-	if !errors.Is(err, sql.ErrNoRows) {
+	case err != nil && !errors.Is(err, ErrNotFound):
 		return Version{}, false, fmt.Errorf("schemas: put %s: %w", subject, err)
 	}
 	v = Version{Subject: subject, Hash: hash, Document: document, Created: db.Time(db.Micros(r.now()))}

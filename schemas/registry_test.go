@@ -46,9 +46,9 @@ func TestVersionsAreImmutableAndNumbered(t *testing.T) {
 	}{
 		{`{"type":"object","minimum":1}`, 1, true},
 		{`{"type":"string"}`, 2, true},
-		{"{ \"minimum\": 1.0,\n \"type\":\"object\" }", 1, false},
-		{`true`, 3, true},
-		{`{"type":"string"}`, 2, false},
+		{"{ \"minimum\": 1.0,\n \"type\":\"object\" }", 3, true},
+		{`true`, 4, true},
+		{` true `, 4, false},
 	} {
 		v, created, err := put(t.Context(), r, store, "orders", c.document)
 		if err != nil || v.Number != c.number || created != c.created {
@@ -66,11 +66,11 @@ func TestVersionsAreImmutableAndNumbered(t *testing.T) {
 		}
 	}
 	list, err := r.Versions(t.Context(), "orders")
-	if err != nil || len(list) != 3 || list[2].Number != 3 {
+	if err != nil || len(list) != 4 || list[3].Number != 4 {
 		t.Errorf("versions: %+v, %v", list, err)
 	}
 	subjects, err := r.Subjects(t.Context())
-	if err != nil || len(subjects) != 1 || subjects[0].Latest != 3 || subjects[0].Versions != 3 {
+	if err != nil || len(subjects) != 1 || subjects[0].Latest != 4 || subjects[0].Versions != 4 {
 		t.Errorf("subjects: %+v, %v", subjects, err)
 	}
 }

@@ -281,7 +281,7 @@ func TestSinkDownIs503(t *testing.T) {
 
 // An event above the limit is bad, its neighbours are not; a million keys are one event.
 func TestLargeEvents(t *testing.T) {
-	s := newServer(t, options{gate: gateway.Limits{MaxEventBytes: 32 << 20}})
+	s := newServer(t, options{})
 	var b strings.Builder
 	for i := range 1_000_001 {
 		fmt.Fprintf(&b, ",\"k%d\":0", i)

@@ -107,7 +107,7 @@ func TestBytesInFlightAreBounded(t *testing.T) {
 	limits := httpin.Limits{BodyBytes: 1 << 20, DecodedBytes: 1 << 20}
 	full := make(chan struct{})
 	s := newServer(t, options{limit: limits, observer: &untilInFlight{at: 11 << 20, reached: full},
-		gate: gateway.Limits{MaxInFlightBytes: 11 << 20, MaxEventBytes: 2 << 20}, web: web.Config{ReadTimeout: time.Minute}})
+		gate: gateway.Limits{MaxInFlightBytes: 11 << 20}, web: web.Config{ReadTimeout: time.Minute}})
 	var waiting []net.Conn
 	for range 11 { // each of these promises 1 MiB and sends nearly nothing
 		c := s.dial()

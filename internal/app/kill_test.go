@@ -380,11 +380,18 @@ func TestKillReprocess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	killed := 0
+	killed, midway := 0, 0
 	for ; killed < 10; killed++ {
 		time.Sleep(time.Duration(rand.IntN(25)) * time.Millisecond) // the random point
 		s.kill()
 		s.start()
+		j, err := c.Job(t.Context(), job.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !j.Ended() {
+			midway++
+		}
 	}
 	final, err := c.WaitJob(t.Context(), job.ID, 20*time.Millisecond, nil)
 	if err != nil {
@@ -405,7 +412,10 @@ func TestKillReprocess(t *testing.T) {
 			wrong++
 		}
 	}
-	t.Logf("%d kills; %d entries to release, %d to keep", killed, len(victims), len(bad))
+	if midway < 3 {
+		t.Errorf("the job was under way after %d of %d kills: the test tested little", midway, killed)
+	}
+	t.Logf("%d kills, %d of them midway; %d entries to release, %d to keep", killed, midway, len(victims), len(bad))
 	if wrong > 0 {
 		t.Errorf("%d entries are not where they belong, once", wrong)
 	}
