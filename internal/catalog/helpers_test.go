@@ -200,7 +200,6 @@ type sinkBook struct {
 type memorySink struct {
 	book    *sinkBook
 	stream  gateway.Stream
-	mu      sync.Mutex
 	batches []string
 	open    bool
 }
