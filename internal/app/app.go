@@ -213,6 +213,7 @@ func (a *App) listeners(store *quarantine.Store) error {
 	}
 	ingest.Register(first.app)
 	if a.cfg.Listen.Admin != "" {
+		manage.RegisterHealth(first.app)
 		if first, err = a.bind(a.cfg.Listen.Admin); err != nil {
 			return err
 		}

@@ -153,3 +153,17 @@ func TestNotJSONIsKeptToTheByte(t *testing.T) {
 		}
 	}
 }
+
+// With a listener of its own the admin API is not on the ingest listener, and health is on both.
+func TestAdminListener(t *testing.T) {
+	cfg := testConfig(t)
+	cfg.Config.Listen.Admin = "127.0.0.1:0"
+	_, c := startApp(t, cfg)
+	if _, err := c.Do(t.Context(), client.Call{Method: http.MethodGet, Path: "/readyz"}, nil); err != nil {
+		t.Error(err)
+	}
+	var p *client.Problem
+	if _, _, err := c.Get(t.Context(), "streams", "", nil); !errors.As(err, &p) || p.Status != http.StatusNotFound {
+		t.Errorf("the admin API on the ingest listener: %v", err)
+	}
+}

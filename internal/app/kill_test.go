@@ -53,6 +53,8 @@ type server struct {
 	cmd  *exec.Cmd
 	done chan struct{}
 	logs *os.File
+	// limit is how large a file the server may write, in blocks of 512 bytes; 0 is no limit.
+	limit int
 }
 
 func newServer(t *testing.T) *server {
@@ -90,7 +92,11 @@ func (s *server) start() {
 	}
 	url := filepath.Join(s.dir, "url")
 	_ = os.Remove(url)
-	s.cmd = exec.Command(path, "serve", "--config", filepath.Join(s.dir, "lazaret.yaml"), "--url-file", url)
+	args := []string{path, "serve", "--config", filepath.Join(s.dir, "lazaret.yaml"), "--url-file", url}
+	if s.limit > 0 {
+		args = append([]string{"sh", "-c", fmt.Sprintf(`ulimit -f %d; exec "$@"`, s.limit), "sh"}, args...)
+	}
+	s.cmd = exec.Command(args[0], args[1:]...)
 	s.cmd.Stdout, s.cmd.Stderr = s.logs, s.logs
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatal(err)
