@@ -21,7 +21,7 @@ import (
 
 // testConfig is a server on a free port of loopback that keeps all it has in a
 // directory of the test's.
-func testConfig(t *testing.T) app.Config {
+func testConfig(t testing.TB) app.Config {
 	t.Helper()
 	dir := t.TempDir()
 	cfg := config.Default()
@@ -31,7 +31,7 @@ func testConfig(t *testing.T) app.Config {
 	return app.Config{Config: cfg, Version: "test", Log: slog.New(slog.DiscardHandler), Stdout: &bytes.Buffer{}}
 }
 
-func startApp(t *testing.T, cfg app.Config) (*app.App, *client.Client) {
+func startApp(t testing.TB, cfg app.Config) (*app.App, *client.Client) {
 	t.Helper()
 	a, err := app.New(t.Context(), cfg)
 	if err != nil {

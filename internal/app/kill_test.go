@@ -47,7 +47,7 @@ var binary = sync.OnceValues(func() (string, error) {
 
 // server is the real program, killed and started again on the same data and address.
 type server struct {
-	t    *testing.T
+	t    testing.TB
 	dir  string
 	addr string
 	cmd  *exec.Cmd
@@ -57,7 +57,7 @@ type server struct {
 	limit int
 }
 
-func newServer(t *testing.T) *server {
+func newServer(t testing.TB) *server {
 	t.Helper()
 	// The port is taken and let go, so that it stays the same over restarts.
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -128,7 +128,7 @@ func (s *server) kill() {
 	s.cmd = nil
 }
 
-func (s *server) client(t *testing.T, retries int) *client.Client {
+func (s *server) client(t testing.TB, retries int) *client.Client {
 	t.Helper()
 	c, err := client.New(client.Config{Server: "http://" + s.addr, Retries: retries, Timeout: 20 * time.Second})
 	if err != nil {
@@ -138,7 +138,7 @@ func (s *server) client(t *testing.T, retries int) *client.Client {
 	return c
 }
 
-func applyClickstream(t *testing.T, c *client.Client) {
+func applyClickstream(t testing.TB, c *client.Client) {
 	t.Helper()
 	dir := t.TempDir()
 	if err := os.CopyFS(dir, examples.Clickstream()); err != nil {
@@ -153,7 +153,7 @@ func applyClickstream(t *testing.T, c *client.Client) {
 	}
 }
 
-func mendClickstream(t *testing.T, c *client.Client) {
+func mendClickstream(t testing.TB, c *client.Client) {
 	t.Helper()
 	dir := t.TempDir()
 	if err := os.CopyFS(dir, examples.Clickstream()); err != nil {
@@ -175,7 +175,7 @@ type name [32]byte
 type places struct{ sink, held, released int }
 
 // find reads the whole sink and the whole quarantine.
-func find(t *testing.T, s *server, c *client.Client) map[name]*places {
+func find(t testing.TB, s *server, c *client.Client) map[name]*places {
 	t.Helper()
 	found := map[name]*places{}
 	at := func(data []byte) *places {
