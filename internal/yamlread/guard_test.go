@@ -2,6 +2,7 @@ package yamlread
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -18,16 +19,13 @@ var hostile = []string{
 }
 
 // No file of hostile marks may overflow the stack, which would end the process, or take
-// long: neither half a million of them, nor so many as the limits just let through.
-// This is every guard's test: without MaxDepth, MaxKeys, maxEmpty or MaxTokens one of
-// these takes minutes or is fatal.
+// long: neither half a million of them, nor as many as the limits just let through.
+// Without MaxDepth this is fatal, and without the other limits it takes minutes.
 func TestHostileTextsAreQuick(t *testing.T) {
 	heads := []string{"a: ", "- ", "[", "{", "a:\n  "}
 	for i, token := range hostile {
 		try(t, strings.Repeat(token, min(500_000, MaxBytes/len(token))))
-		for _, n := range []int{60_000, MaxKeys, maxEmpty} {
-			try(t, heads[i%len(heads)]+strings.Repeat(token, n))
-		}
+		try(t, heads[i%len(heads)]+strings.Repeat(token, MaxKeys))
 	}
 	keys := strings.Repeat("  a:\n", maxEmpty/10)
 	try(t, strings.Repeat("- b:\n"+keys+"- [1, 2, 3, 4, 5, 6, 7, 8]\n", 10)+strings.Repeat("- a\n", 80_000))
@@ -74,6 +72,31 @@ func lines(n int, line func(int) string) string {
 		b.WriteString(line(i) + "\n")
 	}
 	return b.String()
+}
+
+// Each of the other limits lets its number through, and not one more.
+func TestCountLimits(t *testing.T) {
+	for _, c := range []struct {
+		limit int
+		make  func(n int) string
+		want  string
+	}{
+		{MaxKeys, func(n int) string { return lines(n, func(i int) string { return fmt.Sprintf("k%d: 1", i) }) }, "more than 5,000 keys in one mapping"},
+		{maxEmpty, func(n int) string { return lines(n, func(i int) string { return fmt.Sprintf("k%d:", i) }) }, "without a value"},
+		{maxEmpty, func(n int) string { return strings.Repeat("-\n", n) }, "without a value"},
+		{maxEmpty, func(n int) string {
+			return "x: {" + lines(n, func(i int) string { return fmt.Sprintf("k%d: ,", i) }) + "}"
+		}, "without a value"},
+		{MaxTokens / 2, func(n int) string { return strings.Repeat("- a\n", n) }, "more than 200000 words and marks"},
+		{MaxTokens / 2, func(n int) string { return strings.Repeat("- a\n", n/2) + "---\n" + strings.Repeat("- a\n", n-n/2) }, "more than 200000 words and marks"},
+	} {
+		if _, err := Documents("f", []byte(c.make(c.limit))); err != nil {
+			t.Errorf("%d: %v", c.limit, err)
+		}
+		if _, err := Documents("f", []byte(c.make(c.limit+1))); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%d and one: got %v, want %s", c.limit, err, c.want)
+		}
+	}
 }
 
 // Siblings are not nesting: what dedents leaves the depth.
