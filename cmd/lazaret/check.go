@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,102 +13,119 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/lazaret/lazaret"
+	"github.com/lazaret/lazaret/internal/config"
 	"github.com/lazaret/lazaret/rules"
 	"github.com/lazaret/lazaret/schemas"
 )
 
 func (e *env) checkCmd() *cobra.Command {
-	var schema, ruleFile string
+	var source contractFiles
 	var all bool
 	o := checkOptions{}
+	most := config.Default().Limits.Event
 	cmd := &cobra.Command{
 		Use:   "check --schema FILE [--rules FILE] FILE|-",
 		Short: "Check a file of events without a server",
 		Long: `Check gives the verdict on each line of a file: the same verdict, with the same reasons,
-that the gateway gives under the same schema and rules.
+that the gateway gives under the same schema, rules and limits.
 
   -o table   a summary and the most frequent reasons, each with an example (default)
   -o json    {"events","accepted","quarantined","bytes","seconds","reasons":{code:count}}
   -o ndjson  one line for each event that is not accepted: {"line","status","reasons"};
              with --all, for every event
 
-Exit code 1 if any event is not accepted, 78 if the schema or the rules are wrong.`,
-		Example: "  lazaret check --schema clickstream.schema.json --rules rules.yaml events.ndjson\n  lazaret check --schema s.json -o ndjson - < events.ndjson | jq .reasons",
-		Args:    cobra.ExactArgs(1),
+Lines are in the order of the file, whatever --workers says. Exit code 1 if any event is
+not accepted, 78 if the schema or the rules are wrong.`,
+		Example: `  lazaret check --schema clickstream.schema.json --rules rules.yaml events.ndjson
+  lazaret check --schema s.json -o ndjson - < events.ndjson | jq -r '.reasons[].path'`,
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := e.wants("table", "json", "ndjson"); err != nil {
-				return err
-			}
-			if schema == "" && ruleFile == "" {
+			switch {
+			case source.schema == "" && source.rules == "":
 				return usage("give --schema FILE, --rules FILE, or both")
-			}
-			if all && e.output != "ndjson" {
+			case all && e.output != "ndjson":
 				return usage("--all goes with -o ndjson")
+			case o.workers < 1 || o.workers > maxWorkers:
+				return usage("--workers is 1 to %d", maxWorkers)
+			case most < 1<<10 || most > 1<<30:
+				return usage("--max-event is 1KiB to 1GiB")
 			}
-			if o.workers < 1 {
-				return usage("--workers is at least 1")
-			}
-			contract, err := loadContract(schema, ruleFile)
-			if err != nil {
-				return badConfig(err)
-			}
-			in, total, err := e.input(args[0])
-			if err != nil {
-				return err
-			}
-			defer in.Close()
-			o.judge, o.file, o.all = contract, args[0], all
-			p := e.progress("checking")
-			o.report = func(c checked) { p.update(c.Bytes, total, "B  "+count(c.Quarantined)+" not accepted") }
-			if e.output == "ndjson" {
-				o.lines = e.stdout
-			}
-			result, err := check(cmd.Context(), in, o)
-			p.clear()
-			if err != nil {
-				return err
-			}
-			if err := e.printChecked(result); err != nil {
-				return err
-			}
-			if result.Quarantined > 0 {
-				return &exit{code: exitFindings}
-			}
-			return nil
+			o.maxEvent, o.all = int(most), all
+			return e.check(cmd.Context(), args[0], source, o)
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&schema, "schema", "", "the JSON Schema; a \"lazaret:subject:version\" reference is read from subject.version.json beside it")
-	f.StringVar(&ruleFile, "rules", "", "the rules, YAML or JSON")
-	f.IntVar(&o.workers, "workers", runtime.GOMAXPROCS(0), "events judged at a time")
+	f.StringVar(&source.schema, "schema", "", "the JSON Schema; a \"lazaret:subject:version\" reference is read from subject.version.json beside it")
+	f.StringVar(&source.rules, "rules", "", "the rules, YAML or JSON")
+	f.StringVar(&source.stream, "stream", "", "the stream's name, for rules that look at meta.stream")
+	f.IntVar(&o.workers, "workers", min(runtime.GOMAXPROCS(0), maxWorkers), "events judged at a time")
+	f.TextVar(&most, "max-event", most, "the largest event, as limits.event of lazaret.yaml")
 	f.BoolVar(&all, "all", false, "a line for every event, with -o ndjson")
-	return cmd
+	return e.prints(cmd, "table", "json", "ndjson")
 }
 
-// loadContract compiles what the files hold, with places in its errors.
-func loadContract(schemaFile, ruleFile string) (*rules.Contract, error) {
-	cfg := rules.ContractConfig{Schema: schemas.Any()}
-	if schemaFile != "" {
-		document, err := os.ReadFile(schemaFile)
-		if err != nil {
+// check judges a file and prints what came of it.
+func (e *env) check(ctx context.Context, file string, source contractFiles, o checkOptions) error {
+	contract, err := source.load(o.maxEvent)
+	if err != nil {
+		return badConfig(err)
+	}
+	in, total, err := e.input(ctx, file)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	o.judge, o.file = contract, file
+	p := e.progress("checking", size)
+	o.report = func(c *checked) { p.update(c.Bytes, total, count(c.Quarantined)+" not accepted") }
+	if e.output == "ndjson" {
+		o.lines = e.stdout
+	}
+	result, err := check(ctx, in, o)
+	p.clear()
+	if err != nil {
+		return err
+	}
+	if err := e.printChecked(result); err != nil {
+		return err
+	}
+	if result.Quarantined > 0 {
+		return &exit{code: exitFindings}
+	}
+	return nil
+}
+
+// contractFiles name what events are judged by.
+type contractFiles struct{ schema, rules, stream string }
+
+// load compiles what the files hold, under the gateway's limits, with places in its errors.
+func (c contractFiles) load(maxEvent int) (*rules.Contract, error) {
+	limits := config.Default()
+	limits.Limits.Event = config.Size(maxEvent)
+	cfg := rules.ContractConfig{Stream: c.stream, MaxEvent: maxEvent}
+	document := []byte("true")
+	if c.schema != "" {
+		var err error
+		if document, err = os.ReadFile(c.schema); err != nil {
 			return nil, err
-		}
-		cfg.Schema, err = schemas.Compile(document, schemas.Options{
-			Name: schemaFile,
-			Load: func(subject string, version int) ([]byte, error) {
-				return os.ReadFile(filepath.Join(filepath.Dir(schemaFile), fmt.Sprintf("%s.%d.json", filepath.Base(subject), version)))
-			},
-		})
-		if err != nil {
-			return nil, schemaError(schemaFile, err)
 		}
 	}
-	if ruleFile != "" {
-		data, err := os.ReadFile(ruleFile)
+	var err error
+	cfg.Schema, err = schemas.Compile(document, schemas.Options{
+		Name: c.schema, Limits: limits.JSONLimits(),
+		Load: func(subject string, version int) ([]byte, error) {
+			return os.ReadFile(filepath.Join(filepath.Dir(c.schema), fmt.Sprintf("%s.%d.json", filepath.Base(subject), version)))
+		},
+	})
+	if err != nil {
+		return nil, schemaError(c.schema, err)
+	}
+	if c.rules != "" {
+		data, err := os.ReadFile(c.rules)
 		if err != nil {
 			return nil, err
 		}
-		set, err := rules.Parse(ruleFile, data)
+		set, err := rules.Parse(c.rules, data)
 		if err != nil {
 			return nil, err
 		}
@@ -134,18 +153,21 @@ func (e *env) printChecked(c checked) error {
 		return nil
 	}
 	s := e.style(e.stdout)
-	fmt.Fprintf(e.stdout, "%s events, %s in %.2f s: %s accepted, %s not\n", count(c.Events), size(c.Bytes), c.Seconds,
+	fmt.Fprintf(e.stdout, "%s events, %s in %.2f s: %s accepted, %s quarantined\n", count(c.Events), size(c.Bytes), c.Seconds,
 		s.good(count(c.Accepted)), s.bad(count(c.Quarantined)))
+	if c.warned > 0 {
+		fmt.Fprintf(e.stdout, "%s of the accepted have a warning\n", count(c.warned))
+	}
 	if len(c.Reasons) == 0 {
 		return nil
 	}
 	fmt.Fprintln(e.stdout)
-	t := newTable("reason", ">events", ">first line", "where", "message")
+	t := newTable(flex("reason", 26), num("events"), num("first line"), flex("where", 12), flex("message", 20))
 	for _, name := range byCount(c.Reasons) {
 		x := c.examples[name]
-		t.add(name, count(c.Reasons[name]), count(x.line), short(orRoot(x.reason.Path), 40), short(x.reason.Message, 70))
+		t.add(name, count(c.Reasons[name]), count(x.line), orRoot(x.reason.Path), x.reason.Message)
 	}
-	t.write(e.stdout, s, "")
+	e.print(t, "")
 	return nil
 }
 
@@ -158,12 +180,13 @@ type checkLine struct {
 	Warnings []lazaret.Reason `json:"warnings,omitempty"`
 }
 
-// appendLine encodes a verdict as a line.
-func appendLine(b []byte, line int64, v lazaret.Verdict) ([]byte, error) {
+// encodeLine writes a verdict as a line.
+func encodeLine(w *bytes.Buffer, line int64, v lazaret.Verdict) error {
 	l := checkLine{Line: line, Status: v.Status, Reasons: v.Reasons, More: v.More, Warnings: v.Warnings}
 	if l.Reasons == nil {
 		l.Reasons = []lazaret.Reason{}
 	}
-	j, err := json.Marshal(l)
-	return append(append(b, j...), '\n'), err
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	return enc.Encode(l)
 }

@@ -13,11 +13,11 @@ import (
 	"github.com/lazaret/lazaret"
 )
 
-// checkBlock is how many bytes are read at a time; a line may be longer, up to maxLine.
+// checkBlock is how many bytes are read at a time; a line may be longer.
 const checkBlock = 1 << 20
 
-// maxLine bounds one event, in bytes. A longer line is json.size and is not held in memory.
-const maxLine = 64 << 20
+// maxWorkers bounds --workers; each holds a few blocks.
+const maxWorkers = 256
 
 // judge is what check needs of a contract.
 type judge interface {
@@ -25,18 +25,20 @@ type judge interface {
 }
 
 type checkOptions struct {
-	judge   judge
-	file    string
-	workers int
-	all     bool
-	lines   io.Writer // where verdict lines go; nil for none
-	report  func(checked)
+	judge    judge
+	file     string
+	workers  int
+	maxEvent int // bytes; what is longer is not held in memory
+	all      bool
+	lines    io.Writer // where verdict lines go; nil for none
+	report   func(*checked)
 }
 
 // checked is the outcome for a file.
 type checked struct {
 	Events, Accepted, Quarantined, Bytes int64
 	Seconds                              float64
+	warned                               int64
 	Reasons                              map[string]int // code, with the rule's id after it where there is one
 	codes                                map[lazaret.Code]int
 	examples                             map[string]example
@@ -63,10 +65,11 @@ func (c checked) summary() any {
 type block struct {
 	data  []byte
 	first int64 // number of the first line, from 1
-	long  bool  // the block stands for one line that is longer than maxLine
-	size  int64 // of the long line
+	// size is not 0 if the block stands for one line of so many bytes that is longer than
+	// an event may be; data is its beginning, itself longer than an event may be.
+	size int64
 
-	out      []byte
+	out      bytes.Buffer
 	verdicts checked
 	done     chan error
 }
@@ -81,7 +84,7 @@ func check(ctx context.Context, r io.Reader, o checkOptions) (checked, error) {
 	g.Go(func() error {
 		defer close(work)
 		defer close(order)
-		return readBlocks(r, func(b *block) error {
+		return readBlocks(r, o.maxEvent, func(b *block) error {
 			b.done = make(chan error, 1)
 			for _, to := range []chan *block{order, work} {
 				select {
@@ -113,12 +116,12 @@ func check(ctx context.Context, r io.Reader, o checkOptions) (checked, error) {
 				return ctx.Err()
 			}
 			total.add(b.verdicts)
-			if len(b.out) > 0 {
-				if _, err := o.lines.Write(b.out); err != nil {
+			if b.out.Len() > 0 {
+				if _, err := o.lines.Write(b.out.Bytes()); err != nil {
 					return err
 				}
 			}
-			o.report(total)
+			o.report(&total)
 		}
 		return nil
 	})
@@ -127,12 +130,13 @@ func check(ctx context.Context, r io.Reader, o checkOptions) (checked, error) {
 	return total, err
 }
 
-// readBlocks cuts r into blocks of whole lines.
-func readBlocks(r io.Reader, emit func(*block) error) error {
+// readBlocks cuts r into blocks of whole lines. Of a line that is longer than most bytes
+// only the beginning is held.
+func readBlocks(r io.Reader, most int, emit func(*block) error) error {
 	line := int64(1)
 	var rest []byte
 	for {
-		buf := make([]byte, len(rest), len(rest)+checkBlock)
+		buf := make([]byte, len(rest), len(rest)+max(checkBlock, len(rest)))
 		copy(buf, rest)
 		n, err := io.ReadFull(r, buf[len(rest):cap(buf)])
 		buf = buf[:len(rest)+n]
@@ -144,19 +148,8 @@ func readBlocks(r io.Reader, emit func(*block) error) error {
 		if end {
 			cut = len(buf)
 		}
-		if cut == 0 && len(buf) > maxLine {
-			size, tail, err := skipLine(r)
-			if err != nil {
-				return err
-			}
-			if err := emit(&block{first: line, long: true, size: int64(len(buf)) + size}); err != nil {
-				return err
-			}
-			line, rest = line+1, tail
-			continue
-		}
 		if cut > 0 {
-			if err := emit(&block{data: buf[:cut], first: line}); err != nil {
+			if err := emit(&block{data: buf[:cut:cut], first: line}); err != nil {
 				return err
 			}
 			line += int64(bytes.Count(buf[:cut], []byte{'\n'}))
@@ -165,54 +158,90 @@ func readBlocks(r io.Reader, emit func(*block) error) error {
 			return nil
 		}
 		rest = buf[cut:]
+		if len(rest) <= most+1 { // a CR at its end is not of the event
+			continue
+		}
+		long, err := readLong(r, rest)
+		if err != nil {
+			return err
+		}
+		if !long.blank {
+			head := rest[: most+1 : most+1]
+			if err := emit(&block{data: append([]byte(nil), head...), first: line, size: long.size}); err != nil {
+				return err
+			}
+		}
+		line, rest = line+1, long.tail
 	}
 }
 
-// skipLine reads to the end of a line that is too long, without keeping it; tail is what
-// was read beyond.
-func skipLine(r io.Reader) (size int64, tail []byte, err error) {
-	buf := make([]byte, checkBlock)
+// longLine is what is known of a line that is not held.
+type longLine struct {
+	size  int64  // without its end
+	blank bool   // there is nothing in it but white space
+	tail  []byte // what was read beyond it
+}
+
+// readLong reads to the end of the line that begins with head.
+func readLong(r io.Reader, head []byte) (longLine, error) {
+	l := longLine{size: int64(len(head)), blank: len(trim(head)) == 0}
+	last := head[len(head)-1]
+	buf := make([]byte, 64<<10)
 	for {
 		n, err := r.Read(buf)
-		if i := bytes.IndexByte(buf[:n], '\n'); i >= 0 {
-			return size + int64(i), append([]byte(nil), buf[i+1:n]...), nil
+		part, tail, found := bytes.Cut(buf[:n], []byte{'\n'})
+		l.size += int64(len(part))
+		l.blank = l.blank && len(trim(part)) == 0
+		if len(part) > 0 {
+			last = part[len(part)-1]
 		}
-		size += int64(n)
-		if errors.Is(err, io.EOF) {
-			return size, nil, nil
+		if found || errors.Is(err, io.EOF) {
+			if last == '\r' {
+				l.size--
+			}
+			l.tail = append([]byte(nil), tail...)
+			return l, nil
 		}
 		if err != nil {
-			return 0, nil, fmt.Errorf("reading events: %w", err)
+			return l, fmt.Errorf("reading events: %w", err)
 		}
 	}
 }
+
+// trim drops JSON's white space on both sides, and no other, as the gateway does: a line
+// of nothing else is blank and is not an event.
+func trim(b []byte) []byte { return bytes.Trim(b, " \t\r\n") }
 
 func (b *block) judge(ctx context.Context, o checkOptions) error {
 	b.verdicts = newChecked()
-	if b.long {
-		reason := lazaret.Reason{Code: lazaret.CodeSize, Message: fmt.Sprintf("the event is longer than %d MiB", maxLine>>20)}
-		return b.take(o, b.first, b.size, lazaret.Verdict{Status: lazaret.Quarantined, Reasons: []lazaret.Reason{reason}})
+	if b.size > 0 {
+		return b.one(ctx, o, b.first, b.data, b.size)
 	}
 	line := b.first
 	for rest := b.data; len(rest) > 0; line++ {
 		var one []byte
 		one, rest, _ = bytes.Cut(rest, []byte{'\n'})
 		one = bytes.TrimSuffix(one, []byte{'\r'})
-		if len(bytes.TrimSpace(one)) == 0 {
+		if len(trim(one)) == 0 {
 			continue
 		}
-		v, err := o.judge.Judge(ctx, &lazaret.Event{
-			Data: one, ContentType: "application/json", Received: time.Now().UTC(),
-			Source: lazaret.Source{Kind: "file", Name: o.file, Offset: line},
-		})
-		if err != nil {
-			return fmt.Errorf("line %d: %w", line, err)
-		}
-		if err := b.take(o, line, int64(len(one)), v); err != nil {
+		if err := b.one(ctx, o, line, one[:len(one):len(one)], int64(len(one))); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// one judges one event.
+func (b *block) one(ctx context.Context, o checkOptions, line int64, data []byte, size int64) error {
+	v, err := o.judge.Judge(ctx, &lazaret.Event{
+		Data: data, ContentType: "application/json", Received: time.Now().UTC(),
+		Source: lazaret.Source{Kind: "file", Name: o.file, Offset: line},
+	})
+	if err != nil {
+		return fmt.Errorf("line %d: %w", line, err)
+	}
+	return b.take(o, line, size, v)
 }
 
 // take counts a verdict and writes its line.
@@ -222,12 +251,15 @@ func (b *block) take(o checkOptions, line, size int64, v lazaret.Verdict) (err e
 	c.Bytes += size
 	if v.Status == lazaret.Accepted {
 		c.Accepted++
+		if len(v.Warnings) > 0 {
+			c.warned++
+		}
 	} else {
 		c.Quarantined++
 		c.note(line, v.Reasons)
 	}
 	if o.lines != nil && (o.all || v.Status != lazaret.Accepted) {
-		b.out, err = appendLine(b.out, line, v)
+		err = encodeLine(&b.out, line, v)
 	}
 	return err
 }
@@ -235,22 +267,16 @@ func (b *block) take(o checkOptions, line, size int64, v lazaret.Verdict) (err e
 // note counts each code of an event once.
 func (c *checked) note(line int64, reasons []lazaret.Reason) {
 	codes := map[lazaret.Code]bool{}
-	names := map[string]bool{}
 	for _, r := range reasons {
 		codes[r.Code] = true
-		name := string(r.Code)
-		if r.Rule != "" {
-			name += " " + r.Rule
-		}
-		names[name] = true
-		if _, ok := c.examples[name]; !ok {
-			c.examples[name] = example{line, r}
+		if _, ok := c.examples[reasonName(r)]; !ok {
+			c.examples[reasonName(r)] = example{line, r}
 		}
 	}
 	for code := range codes {
 		c.codes[code]++
 	}
-	for name := range names {
+	for _, name := range reasonNames(reasons) {
 		c.Reasons[name]++
 	}
 }
@@ -263,6 +289,7 @@ func newChecked() checked {
 func (c *checked) add(o checked) {
 	c.Events += o.Events
 	c.Accepted += o.Accepted
+	c.warned += o.warned
 	c.Quarantined += o.Quarantined
 	c.Bytes += o.Bytes
 	for k, n := range o.Reasons {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -51,10 +52,10 @@ func startChild(ctx context.Context, e *env, dir string) (_ *child, err error) {
 	for {
 		select {
 		case err := <-c.done:
-			c.done <- err
+			c.log.Close()
 			return nil, fmt.Errorf("the gateway ended at its start: %v\n%s", err, c.tail())
 		case <-ctx.Done():
-			return nil, fmt.Errorf("%w, %v", ctx.Err(), c.stop())
+			return nil, errors.Join(ctx.Err(), c.stop())
 		case <-deadline.C:
 			return nil, fmt.Errorf("the gateway was not ready within 20 s: %v\n%s", c.stop(), c.tail())
 		case <-tick.C:
@@ -83,6 +84,7 @@ func (c *child) stop() error {
 		return nil
 	case <-time.After(30 * time.Second):
 		_ = c.cmd.Process.Kill()
+		<-c.done
 		return fmt.Errorf("the gateway did not end within 30 s and was killed")
 	}
 }

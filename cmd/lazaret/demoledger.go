@@ -63,7 +63,8 @@ func newLedger(cfg workload.Config) (*ledger, error) {
 }
 
 // reader generates the events as they are read, one a line, and notes what they are.
-func (l *ledger) reader() io.Reader {
+// Closing it ends the generation.
+func (l *ledger) reader() io.ReadCloser {
 	r, w := io.Pipe()
 	go func() {
 		out := bufio.NewWriterSize(w, 1<<16)

@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"path/filepath"
 	"sort"
+	"strconv"
+	"strings"
 
 	"github.com/lazaret/lazaret/internal/catalog"
 	"github.com/lazaret/lazaret/internal/client"
@@ -19,12 +21,20 @@ import (
 
 // evidence is what the entries say that the suspected rule refused.
 type evidence struct {
-	entries           int64
-	users             int
-	low, median, high float64
+	refused       int64 // by the rule, whatever else is wrong
+	alone         int64 // and nothing else is wrong
+	users         int   // of these
+	median, ninth float64
 }
 
-// evidence reads the entries that the wrong rule alone refused, with their payloads.
+// exported is a line of the export, as far as the evidence needs it.
+type exported struct {
+	Payload string            `json:"payload"`
+	Key     string            `json:"event_key"`
+	Reasons []json.RawMessage `json:"reasons"`
+}
+
+// evidence reads the entries that the suspected rule refused, with their payloads.
 func (d *demo) evidence(ctx context.Context) (evidence, error) {
 	var ev evidence
 	in, err := d.client.Export(ctx, client.Filter{Stream: demoStream, Rule: workload.WrongRule, Status: "quarantined"})
@@ -34,40 +44,41 @@ func (d *demo) evidence(ctx context.Context) (evidence, error) {
 	defer in.Close()
 	var amounts []float64
 	users := map[string]bool{}
-	lines := bufio.NewReaderSize(in, 1<<20)
+	lines := json.NewDecoder(bufio.NewReaderSize(in, 1<<20))
 	for {
-		line, err := lines.ReadBytes('\n')
-		if errors.Is(err, io.EOF) {
+		var x exported
+		if err := lines.Decode(&x); errors.Is(err, io.EOF) {
 			break
-		}
-		if err != nil {
+		} else if err != nil {
 			return ev, fmt.Errorf("reading the export: %w", err)
 		}
-		var x struct {
-			Payload string            `json:"payload"`
-			Key     string            `json:"event_key"`
-			Reasons []json.RawMessage `json:"reasons"`
-		}
-		var event struct {
-			Amount float64 `json:"amount"`
-		}
-		if err := json.Unmarshal(line, &x); err != nil {
-			return ev, err
-		}
-		if err := json.Unmarshal([]byte(x.Payload), &event); err != nil || len(x.Reasons) > 1 || event.Amount > 10_000 {
+		ev.refused++
+		if len(x.Reasons) > 1 {
 			continue
+		}
+		ev.alone++
+		var event struct{ Amount float64 }
+		if err := json.Unmarshal([]byte(x.Payload), &event); err != nil {
+			return ev, fmt.Errorf("a payload of the export: %w", err)
 		}
 		users[x.Key] = true
 		amounts = append(amounts, event.Amount)
 	}
-	if len(amounts) == 0 {
-		return ev, nil
+	if n := len(amounts); n > 0 {
+		sort.Float64s(amounts)
+		ev.users, ev.median, ev.ninth = len(users), amounts[n/2], amounts[n*9/10]
 	}
-	sort.Float64s(amounts)
-	return evidence{
-		entries: int64(len(amounts)), users: len(users),
-		low: amounts[0], median: amounts[len(amounts)/2], high: amounts[len(amounts)-1],
-	}, nil
+	return ev, nil
+}
+
+// money writes an amount to two places.
+func money(amount float64) string {
+	whole, cents, _ := strings.Cut(fmt.Sprintf("%.2f", amount), ".")
+	n, err := strconv.ParseInt(whole, 10, 64)
+	if err != nil {
+		return whole + "." + cents
+	}
+	return count(n) + "." + cents
 }
 
 // change is a rule set to be put in place of the one that was read under etag.
@@ -97,8 +108,8 @@ func (d *demo) diffRules(ctx context.Context) (change, error) {
 		was[r.ID] = r
 	}
 	for _, r := range mended[0].Rules {
-		if old := was[r.ID]; old.Expr != r.Expr || old.When != r.When {
-			d.say("  %s  %s", "rule", d.style.bold(r.ID))
+		if old := was[r.ID]; old.Expr != r.Expr {
+			d.say("  rule %s", d.style.bold(r.ID))
 			d.say("  %s", d.style.bad("- "+old.Expr))
 			d.say("  %s", d.style.good("+ "+r.Expr))
 		}

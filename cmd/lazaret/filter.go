@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"strings"
 	"time"
 
@@ -18,7 +19,7 @@ type filterFlags struct {
 func (ff *filterFlags) register(cmd *cobra.Command, status bool) {
 	f := cmd.Flags()
 	f.StringVar(&ff.f.Stream, "stream", "", "entries of this stream")
-	f.StringVar(&ff.f.Group, "group", "", "entries of this group")
+	f.StringVar(&ff.f.Group, "group", "", "entries of this group; the beginning of its name will do")
 	f.StringVar(&ff.f.Code, "code", "", "entries with this reason code, such as schema.required")
 	f.StringVar(&ff.f.Rule, "rule", "", "entries that this rule refused")
 	f.StringVar(&ff.since, "since", "", "received at or after: RFC 3339, or an age such as 24h")
@@ -31,14 +32,22 @@ func (ff *filterFlags) register(cmd *cobra.Command, status bool) {
 	}
 }
 
-// filter reads the flags' values.
-func (ff *filterFlags) filter(now time.Time) (client.Filter, error) {
+// filter reads the flags' values. A group may be named by the beginning of its name, as
+// tables show it.
+func (ff *filterFlags) filter(ctx context.Context, c *client.Client) (client.Filter, error) {
+	now := time.Now()
 	var err error
 	if ff.f.Since, err = moment("--since", ff.since, now); err != nil {
 		return ff.f, err
 	}
-	ff.f.Until, err = moment("--until", ff.until, now)
-	return ff.f, err
+	if ff.f.Until, err = moment("--until", ff.until, now); err != nil {
+		return ff.f, err
+	}
+	f := ff.f
+	if f.Group != "" && len(f.Group) < wholeGroup {
+		f.Group, err = findGroup(ctx, c, f.Group)
+	}
+	return f, err
 }
 
 // empty reports that no flag was set: the command would take everything.

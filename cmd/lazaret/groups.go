@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"sort"
+	"strings"
 
 	"github.com/lazaret/lazaret/internal/client"
 )
@@ -10,20 +12,48 @@ import (
 // maxGroups bounds how many groups a command holds.
 const maxGroups = 10000
 
-// allGroups reads every page and sorts by count, the largest first.
-func allGroups(ctx context.Context, c *client.Client, f client.Filter) ([]client.Group, error) {
-	all := []client.Group{}
+// Names of groups have wholeGroup digits; tables show shortGroup of them.
+const (
+	wholeGroup = 32
+	shortGroup = 12
+)
+
+// allGroups reads every page and sorts by count, the largest first. more says that there
+// are beyond maxGroups.
+func allGroups(ctx context.Context, c *client.Client, f client.Filter) (all []client.Group, more bool, err error) {
+	all = []client.Group{}
 	cursor := ""
-	for len(all) < maxGroups {
+	for {
 		page, next, err := c.Groups(ctx, f, 1000, cursor)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		all = append(all, page...)
-		if cursor = next; next == "" {
+		if cursor = next; next == "" || len(all) >= maxGroups {
 			break
 		}
 	}
 	sort.SliceStable(all, func(i, j int) bool { return all[i].Count > all[j].Count })
-	return all, nil
+	return all, cursor != "", nil
+}
+
+// findGroup is the one group whose name begins so.
+func findGroup(ctx context.Context, c *client.Client, prefix string) (string, error) {
+	all, more, err := allGroups(ctx, c, client.Filter{})
+	if err != nil {
+		return "", err
+	}
+	found := map[string]bool{}
+	for _, g := range all {
+		if strings.HasPrefix(g.Group, prefix) {
+			found[g.Group] = true
+		}
+	}
+	if more || len(found) > 1 {
+		return "", usage("--group %s: that is the beginning of more than one group's name; give the whole name, as -o json shows it", prefix)
+	}
+	for name := range found {
+		return name, nil
+	}
+	return "", fmt.Errorf("there is no group whose name begins with %q", prefix)
 }

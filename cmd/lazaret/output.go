@@ -21,8 +21,38 @@ func (e *env) printJSON(v any) error {
 	return enc.Encode(v)
 }
 
-// status writes a line for people to stderr.
-func (e *env) status(format string, args ...any) { fmt.Fprintf(e.stderr, format+"\n", args...) }
+// printLines writes each value as a line of JSON.
+func printLines[T any](w io.Writer, values []T) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	for _, v := range values {
+		if err := enc.Encode(v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// status writes a line for people to stderr. It may be called while a progress bar runs,
+// by any goroutine.
+func (e *env) status(format string, args ...any) {
+	text := fmt.Sprintf(format+"\n", args...)
+	if e.bar != nil {
+		e.bar.print(text)
+		return
+	}
+	fmt.Fprint(e.stderr, text)
+}
+
+// terminalWidth is the columns that w shows, or 0 if it is not a terminal.
+func terminalWidth(w io.Writer) int {
+	if f, ok := w.(*os.File); ok {
+		if width, _, err := term.GetSize(int(f.Fd())); err == nil {
+			return width
+		}
+	}
+	return 0
+}
 
 // isTerminal reports whether w is a terminal that a person looks at.
 func isTerminal(w io.Writer) bool {
@@ -50,67 +80,23 @@ func (s style) good(t string) string   { return s.wrap("32", t) }
 func (s style) bad(t string) string    { return s.wrap("31", t) }
 func (s style) accent(t string) string { return s.wrap("36", t) }
 
-// table collects rows and writes them aligned. A column whose header begins with ">"
-// is right-aligned, for numbers.
-type table struct {
-	header []string
-	rows   [][]string
-}
-
-func newTable(header ...string) *table { return &table{header: header} }
-
-func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
-
-func (t *table) write(w io.Writer, s style, indent string) {
-	right := make([]bool, len(t.header))
-	width := make([]int, len(t.header))
-	head := make([]string, len(t.header))
-	for i, h := range t.header {
-		head[i], right[i] = strings.CutPrefix(h, ">")
-		width[i] = utf8.RuneCountInString(head[i])
-	}
-	for _, row := range t.rows {
-		for i, c := range row {
-			width[i] = max(width[i], utf8.RuneCountInString(clean(c)))
-		}
-	}
-	line := func(cells []string, paint func(string) string) {
-		var b strings.Builder
-		b.WriteString(indent)
-		for i, c := range cells {
-			c = clean(c)
-			pad := strings.Repeat(" ", width[i]-utf8.RuneCountInString(c))
-			if i > 0 {
-				b.WriteString("  ")
-			}
-			switch {
-			case right[i]:
-				b.WriteString(pad + paint(c))
-			case i == len(cells)-1:
-				b.WriteString(paint(c))
-			default:
-				b.WriteString(paint(c) + pad)
-			}
-		}
-		fmt.Fprintln(w, strings.TrimRight(b.String(), " "))
-	}
-	if strings.Join(head, "") != "" {
-		line(head, s.dim)
-	}
-	for _, row := range t.rows {
-		line(row, func(c string) string { return c })
-	}
-}
-
 // clean takes control characters out of text that may come from a payload's property
-// names, so that nothing from outside drives the terminal.
+// names, so that nothing from outside drives the terminal. White space becomes a space.
 func clean(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || (r >= 0x80 && r < 0xa0) || r == utf8.RuneError {
-			return '�'
+		switch {
+		case r == '\n' || r == '\t' || r == '\r':
+			return ' '
+		case r < ' ' || r == 0x7f || (r >= 0x80 && r < 0xa0) || isBidi(r):
+			return utf8.RuneError
 		}
 		return r
 	}, s)
+}
+
+// isBidi reports the controls that reorder what is shown.
+func isBidi(r rune) bool {
+	return (r >= 0x202a && r <= 0x202e) || (r >= 0x2066 && r <= 0x2069) || r == 0x200e || r == 0x200f || r == 0x061c
 }
 
 // count writes 1234567 as 1,234,567.
@@ -147,8 +133,10 @@ func ago(t, now time.Time) string {
 	}
 	d := now.Sub(t)
 	switch {
-	case d < time.Second:
+	case d < time.Second && d > -time.Minute: // clocks differ a little
 		return "now"
+	case d < 0:
+		return t.UTC().Format("2006-01-02 15:04:05Z")
 	case d < time.Minute:
 		return fmt.Sprintf("%ds ago", int(d.Seconds()))
 	case d < time.Hour:
@@ -161,6 +149,9 @@ func ago(t, now time.Time) string {
 
 // short cuts text to n runes.
 func short(s string, n int) string {
+	if n < 1 {
+		return ""
+	}
 	if utf8.RuneCountInString(s) <= n {
 		return s
 	}

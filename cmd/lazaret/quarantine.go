@@ -2,7 +2,7 @@ package main
 
 import (
 	"bufio"
-	"encoding/json"
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -25,41 +25,35 @@ func (e *env) quarantineListCmd() *cobra.Command {
 	var limit int
 	cmd := &cobra.Command{
 		Use: "list", Short: "List entries, newest first", Args: cobra.NoArgs,
+		Long: `List shows entries of every status unless --status says otherwise, with the first of each
+entry's reasons and how many more there are.`,
 		Example: "  lazaret quarantine list --stream clickstream --code schema.required --since 24h",
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := e.wants("table", "json", "ndjson"); err != nil {
-				return err
-			}
-			if limit < 1 {
-				return usage("--limit is at least 1")
-			}
-			f, err := ff.filter(time.Now())
-			if err != nil {
-				return err
-			}
-			c, err := e.client()
-			if err != nil {
-				return err
-			}
-			defer c.Close()
-			var all []client.Entry
-			cursor := ""
-			for len(all) < limit {
-				page, next, err := c.Entries(cmd.Context(), f, min(limit-len(all), 1000), cursor)
-				if err != nil {
-					return err
-				}
-				all = append(all, page...)
-				if cursor = next; next == "" {
-					break
-				}
-			}
-			return e.printEntries(all, cursor != "")
-		},
 	}
 	ff.register(cmd, true)
 	cmd.Flags().IntVar(&limit, "limit", 50, "entries, at most")
-	return cmd
+	e.prints(cmd, "table", "json", "ndjson")
+	return e.remote(cmd, impatient, func(ctx context.Context, c *client.Client, args []string) error {
+		if limit < 1 {
+			return usage("--limit is at least 1")
+		}
+		f, err := ff.filter(ctx, c)
+		if err != nil {
+			return err
+		}
+		var all []client.Entry
+		cursor := ""
+		for len(all) < limit {
+			page, next, err := c.Entries(ctx, f, min(limit-len(all), 1000), cursor)
+			if err != nil {
+				return err
+			}
+			all = append(all, page...)
+			if cursor = next; next == "" {
+				break
+			}
+		}
+		return e.printEntries(all, cursor != "")
+	})
 }
 
 func (e *env) printEntries(all []client.Entry, more bool) error {
@@ -70,31 +64,25 @@ func (e *env) printEntries(all []client.Entry, more bool) error {
 		}
 		return e.printJSON(map[string]any{"entries": all, "more": more})
 	case "ndjson":
-		enc := json.NewEncoder(e.stdout)
-		enc.SetEscapeHTML(false)
-		for _, x := range all {
-			if err := enc.Encode(x); err != nil {
-				return err
-			}
-		}
+		return printLines(e.stdout, all)
+	}
+	if len(all) == 0 {
+		e.status("no entries")
 		return nil
 	}
-	t := newTable("id", "stream", "status", "received", ">bytes", "reason", "path", "message")
+	t := newTable(col("id"), same("stream"), same("status"), col("received"), flex("reason", 26), flex("path", 8), flex("message", 10))
 	for _, x := range all {
 		reason, path, message := "", "", ""
 		if len(x.Reasons) > 0 {
 			r := x.Reasons[0]
-			reason, path, message = string(r.Code), r.Path, r.Message
-			if r.Rule != "" {
-				reason += " " + r.Rule
-			}
+			reason, path, message = reasonName(r), orRoot(r.Path), r.Message
 			if n := len(x.Reasons) + x.More; n > 1 {
-				message = fmt.Sprintf("%s (and %d more)", short(message, 50), n-1)
+				reason = fmt.Sprintf("%s +%d", reason, n-1)
 			}
 		}
-		t.add(x.ID, x.Stream, x.Status, ago(x.Received, time.Now()), count(x.Size), reason, short(path, 40), short(message, 70))
+		t.add(x.ID, x.Stream, x.Status, ago(x.Received, time.Now()), reason, path, message)
 	}
-	t.write(e.stdout, e.style(e.stdout), "")
+	e.print(t, "")
 	if more {
 		e.status("there are more: raise --limit, or filter")
 	}
@@ -105,45 +93,39 @@ func (e *env) quarantineShowCmd() *cobra.Command {
 	var payload bool
 	cmd := &cobra.Command{
 		Use: "show ID", Short: "Show one entry, with its reasons", Args: cobra.ExactArgs(1),
+		Long: `Show tells all that is known of an entry, with each reason in full. --payload writes the
+event's exact bytes instead; on a terminal control characters are replaced.`,
 		Example: "  lazaret quarantine show 0198f2…\n  lazaret quarantine show --payload 0198f2… > event.json",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := e.wants("table", "json"); err != nil {
-				return err
-			}
-			c, err := e.client()
-			if err != nil {
-				return err
-			}
-			defer c.Close()
-			if payload {
-				data, err := c.Payload(cmd.Context(), args[0])
-				if err != nil {
-					return err
-				}
-				if isTerminal(e.stdout) {
-					// Control characters of a payload must not drive the terminal.
-					data = []byte(strings.ReplaceAll(clean(strings.ReplaceAll(string(data), "\n", "\x00")), "�", "\n") + "\n")
-				}
-				_, err = e.stdout.Write(data)
-				return err
-			}
-			x, err := c.Entry(cmd.Context(), args[0])
-			if err != nil {
-				return err
-			}
-			if e.output == "json" {
-				return e.printJSON(x)
-			}
-			return e.printEntry(x)
-		},
 	}
 	cmd.Flags().BoolVar(&payload, "payload", false, "print the event's exact bytes instead")
-	return cmd
+	e.prints(cmd, "table", "json")
+	return e.remote(cmd, impatient, func(ctx context.Context, c *client.Client, args []string) error {
+		if payload {
+			data, err := c.Payload(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			if isTerminal(e.stdout) {
+				// Control characters of a payload must not drive the terminal.
+				data = []byte(cleanLines(string(data)) + "\n")
+			}
+			_, err = e.stdout.Write(data)
+			return err
+		}
+		x, err := c.Entry(ctx, args[0])
+		if err != nil {
+			return err
+		}
+		if e.output == "json" {
+			return e.printJSON(x)
+		}
+		return e.printEntry(x)
+	})
 }
 
 func (e *env) printEntry(x client.Entry) error {
 	s := e.style(e.stdout)
-	t := newTable("", "")
+	t := pairs()
 	row := func(k, v string) {
 		if v != "" {
 			t.add(k, v)
@@ -170,22 +152,40 @@ func (e *env) printEntry(x client.Entry) error {
 		row("rule set", fmt.Sprint(x.Version.RuleSet))
 	}
 	row("payload", fmt.Sprintf("%s bytes, %s", count(x.Size), x.ContentType))
-	row("judged again", fmt.Sprintf("%d times", x.Attempts))
-	t.write(e.stdout, s, "")
-	fmt.Fprintln(e.stdout)
-	r := newTable("reason", "path", "message", "schema path")
-	for _, reason := range x.Reasons {
-		code := string(reason.Code)
-		if reason.Rule != "" {
-			code += " " + reason.Rule
+	row("judged again", times(x.Attempts))
+	e.print(t, "")
+	for _, r := range x.Reasons {
+		fmt.Fprintf(e.stdout, "\n%s  %s\n  %s\n", s.bad(clean(reasonName(r))), clean(orRoot(r.Path)), clean(r.Message))
+		if r.SchemaPath != "" {
+			fmt.Fprintln(e.stdout, s.dim("  schema path "+clean(r.SchemaPath)))
 		}
-		r.add(code, orRoot(reason.Path), reason.Message, reason.SchemaPath)
 	}
-	r.write(e.stdout, s, "")
+	for _, w := range x.Warnings {
+		fmt.Fprintf(e.stdout, "\nwarning: %s  %s\n  %s\n", clean(reasonName(w)), clean(orRoot(w.Path)), clean(w.Message))
+	}
 	if x.More > 0 {
-		fmt.Fprintf(e.stdout, "and %d more\n", x.More)
+		fmt.Fprintf(e.stdout, "\nand %d more\n", x.More)
 	}
 	return nil
+}
+
+// cleanLines cleans each line and keeps the line feeds.
+func cleanLines(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, l := range lines {
+		lines[i] = clean(l)
+	}
+	return strings.Join(lines, "\n")
+}
+
+func times(n int) string {
+	switch n {
+	case 0:
+		return "never"
+	case 1:
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
 }
 
 // orRoot makes the empty pointer visible.
@@ -201,46 +201,62 @@ func (e *env) quarantineGroupsCmd() *cobra.Command {
 	var limit int
 	cmd := &cobra.Command{
 		Use: "groups", Short: "List groups of entries that fail alike, largest first", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := e.wants("table", "json"); err != nil {
-				return err
-			}
-			f, err := ff.filter(time.Now())
-			if err != nil {
-				return err
-			}
-			c, err := e.client()
-			if err != nil {
-				return err
-			}
-			defer c.Close()
-			groups, err := allGroups(cmd.Context(), c, f)
-			if err != nil {
-				return err
-			}
-			if len(groups) > limit {
-				e.status("%d of %d groups; raise --limit for the rest", limit, len(groups))
-				groups = groups[:limit]
-			}
-			if e.output == "json" {
-				return e.printJSON(map[string]any{"groups": groups})
-			}
-			e.printGroups(groups)
-			return nil
-		},
+		Long: `Entries of one group are of one stream and fail with the same codes, by the same rules, at
+the same paths (array indices count as *): most likely for one cause. The table shows the
+beginning of a group's name, which --group takes.`,
+		Example: "  lazaret quarantine groups --stream clickstream\n  lazaret quarantine groups -o json | jq -r '.groups[].group'",
 	}
 	ff.register(cmd, true)
 	cmd.Flags().IntVar(&limit, "limit", 50, "groups, at most")
-	return cmd
+	e.prints(cmd, "table", "json")
+	return e.remote(cmd, impatient, func(ctx context.Context, c *client.Client, args []string) error {
+		f, err := ff.filter(ctx, c)
+		if err != nil {
+			return err
+		}
+		groups, more, err := allGroups(ctx, c, f)
+		if err != nil {
+			return err
+		}
+		total := count(len(groups))
+		if more {
+			total = "more than " + total
+		}
+		if len(groups) > limit {
+			groups = groups[:limit]
+			defer e.status("%d of %s groups; raise --limit for the rest, or filter", limit, total)
+		}
+		if e.output == "json" {
+			return e.printJSON(map[string]any{"groups": groups})
+		}
+		e.printGroups(groups)
+		return nil
+	})
 }
 
 func (e *env) printGroups(groups []client.Group) {
-	t := newTable("group", "stream", ">count", ">released", "last seen", "codes", "rules", "paths", "message")
-	for _, g := range groups {
-		t.add(g.Group, g.Stream, count(g.Count), count(g.Released), ago(g.LastSeen, time.Now()),
-			strings.Join(g.Codes, " "), strings.Join(g.Rules, " "), short(strings.Join(g.Paths, " "), 40), short(g.Message, 60))
+	if len(groups) == 0 {
+		e.status("no groups")
+		return
 	}
-	t.write(e.stdout, e.style(e.stdout), "")
+	t := newTable(col("group"), same("stream"), num("entries"), num("released"), col("last seen"), flex("reason", 26), flex("path", 8), flex("message", 10))
+	for _, g := range groups {
+		t.add(short(g.Group, shortGroup+1), g.Stream, count(g.Count), count(g.Released), ago(g.LastSeen, time.Now()), groupReason(g), groupPaths(g), g.Message)
+	}
+	e.print(t, "")
+}
+
+// groupReason lists a group's codes; a code that stands for a rule is with the rule's id.
+func groupReason(g client.Group) string {
+	return strings.Join(append(append([]string{}, g.Codes...), g.Rules...), " ")
+}
+
+func groupPaths(g client.Group) string {
+	var paths []string
+	for _, p := range g.Paths {
+		paths = append(paths, orRoot(p))
+	}
+	return strings.Join(paths, " ")
 }
 
 func (e *env) quarantineDiscardCmd() *cobra.Command {
@@ -248,42 +264,36 @@ func (e *env) quarantineDiscardCmd() *cobra.Command {
 	var dryRun, all bool
 	cmd := &cobra.Command{
 		Use: "discard", Short: "Give up entries: they are kept as discarded and never released", Args: cobra.NoArgs,
+		Long: `Discard takes entries that are quarantined out of the reach of reprocessing, for good.
+They and their payloads stay in the store. Without a filter it asks for --all.`,
 		Example: "  lazaret quarantine discard --group 9c1e… --dry-run",
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := e.wants("table", "json"); err != nil {
-				return err
-			}
-			if ff.empty() && !all {
-				return usage("discard without a filter would give up the whole quarantine: give a filter, or --all")
-			}
-			f, err := ff.filter(time.Now())
-			if err != nil {
-				return err
-			}
-			c, err := e.client()
-			if err != nil {
-				return err
-			}
-			defer c.Close()
-			d, err := c.Discard(cmd.Context(), f, dryRun)
-			if err != nil {
-				return err
-			}
-			if e.output == "json" {
-				return e.printJSON(d)
-			}
-			if dryRun {
-				_, err = fmt.Fprintf(e.stdout, "would discard %s entries\n", count(d.Matched))
-			} else {
-				_, err = fmt.Fprintf(e.stdout, "discarded %s entries\n", count(d.Discarded))
-			}
-			return err
-		},
 	}
 	ff.register(cmd, false)
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "say how many, change nothing")
 	cmd.Flags().BoolVar(&all, "all", false, "discard everything that is quarantined")
-	return cmd
+	e.prints(cmd, "table", "json")
+	return e.remote(cmd, impatient, func(ctx context.Context, c *client.Client, args []string) error {
+		if ff.empty() && !all {
+			return usage("discard without a filter would give up the whole quarantine: give a filter, or --all")
+		}
+		f, err := ff.filter(ctx, c)
+		if err != nil {
+			return err
+		}
+		d, err := c.Discard(ctx, f, dryRun)
+		if err != nil {
+			return err
+		}
+		if e.output == "json" {
+			return e.printJSON(d)
+		}
+		if dryRun {
+			_, err = fmt.Fprintf(e.stdout, "would discard %s entries\n", count(d.Matched))
+		} else {
+			_, err = fmt.Fprintf(e.stdout, "discarded %s entries\n", count(d.Discarded))
+		}
+		return err
+	})
 }
 
 func (e *env) quarantineExportCmd() *cobra.Command {
@@ -292,47 +302,43 @@ func (e *env) quarantineExportCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "export", Short: "Write entries with their payloads as NDJSON", Args: cobra.NoArgs,
 		Long: `Export writes one JSON object a line: the entry, with payload (a string, where the bytes
-are UTF-8) or payload_base64. The lossless way out of the quarantine.`,
-		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			f, err := ff.filter(time.Now())
-			if err != nil {
-				return err
-			}
-			c, err := e.client()
-			if err != nil {
-				return err
-			}
-			defer c.Close()
-			in, err := c.Export(cmd.Context(), f)
-			if err != nil {
-				return err
-			}
-			defer in.Close()
-			var out io.Writer = e.stdout
-			if file != "" {
-				w, err := os.Create(file)
-				if err != nil {
-					return usage("--file: %v", err)
-				}
-				defer func() {
-					if cerr := w.Close(); err == nil {
-						err = cerr
-					}
-				}()
-				out = w
-			}
-			return e.copyLines(out, in)
-		},
+are UTF-8) or payload_base64. It is the lossless way out of the quarantine. An export that
+breaks off is an error and ends with exit code 1.`,
+		Example: "  lazaret quarantine export --stream clickstream --file quarantine.ndjson",
 	}
 	ff.register(cmd, true)
 	cmd.Flags().StringVar(&file, "file", "", "write to this file instead of standard output")
-	return cmd
+	return e.remote(cmd, impatient, func(ctx context.Context, c *client.Client, args []string) (err error) {
+		f, err := ff.filter(ctx, c)
+		if err != nil {
+			return err
+		}
+		in, err := c.Export(ctx, f)
+		if err != nil {
+			return err
+		}
+		defer in.Close()
+		var out io.Writer = e.stdout
+		if file != "" {
+			w, err := os.Create(file)
+			if err != nil {
+				return usage("--file: %v", err)
+			}
+			defer func() {
+				if cerr := w.Close(); err == nil {
+					err = cerr
+				}
+			}()
+			out = w
+		}
+		return e.copyLines(out, in)
+	})
 }
 
 // copyLines copies NDJSON and shows how far it is. An answer that was cut off does not
 // end with a line feed, and is an error.
 func (e *env) copyLines(out io.Writer, in io.Reader) error {
-	p := e.progress("exporting")
+	p := e.progress("exporting", count[int64])
 	r, w := bufio.NewReaderSize(in, 1<<16), bufio.NewWriterSize(out, 1<<16)
 	var lines, bytes int64
 	for {
@@ -364,7 +370,7 @@ func (e *env) copyLines(out io.Writer, in io.Reader) error {
 }
 
 // byCount lists the keys, the most frequent first.
-func byCount(m map[string]int) []string {
+func byCount[N int | int64](m map[string]N) []string {
 	keys := make([]string, 0, len(m))
 	for k := range m {
 		keys = append(keys, k)

@@ -28,31 +28,6 @@ With --wait, an interrupt leaves the job running. Exit code 1 if the job failed 
 cancelled; entries that still fail are not a failure.`,
 		Example: "  lazaret reprocess --stream clickstream --rule purchase-fraud --dry-run\n  lazaret reprocess --stream clickstream --rule purchase-fraud --wait",
 		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := e.wants("table", "json"); err != nil {
-				return err
-			}
-			if ff.empty() && !all {
-				return usage("give a filter, such as --stream, or --all for the whole quarantine")
-			}
-			f, err := ff.filter(time.Now())
-			if err != nil {
-				return err
-			}
-			c, err := e.client()
-			if err != nil {
-				return err
-			}
-			defer c.Close()
-			job, err := c.Reprocess(cmd.Context(), f, dryRun, concurrency)
-			if err != nil {
-				return err
-			}
-			if dryRun || wait {
-				return e.follow(cmd.Context(), c, job.ID)
-			}
-			return e.printJob(job)
-		},
 	}
 	ff.register(cmd, false)
 	f := cmd.Flags()
@@ -61,12 +36,32 @@ cancelled; entries that still fail are not a failure.`,
 	f.BoolVar(&all, "all", false, "everything that is quarantined")
 	f.IntVar(&concurrency, "concurrency", 0, "entries judged at a time (default: the server's)")
 	cmd.AddCommand(e.jobListCmd(), e.jobShowCmd(), e.jobActionCmd("cancel", "Stop a job after the batch in hand"), e.jobActionCmd("resume", "Go on with a job that was cancelled or failed"))
-	return cmd
+	e.prints(cmd, "table", "json")
+	return e.remote(cmd, patient, func(ctx context.Context, c *client.Client, args []string) error {
+		if ff.empty() && !all {
+			return usage("give a filter, such as --stream, or --all for the whole quarantine")
+		}
+		if concurrency < 0 {
+			return usage("--concurrency is at least 1")
+		}
+		f, err := ff.filter(ctx, c)
+		if err != nil {
+			return err
+		}
+		job, err := c.Reprocess(ctx, f, dryRun, concurrency)
+		if err != nil {
+			return err
+		}
+		if dryRun || wait {
+			return e.follow(ctx, c, job.ID)
+		}
+		return e.printJob(job)
+	})
 }
 
 // follow waits for a job and prints what came of it.
 func (e *env) follow(ctx context.Context, c *client.Client, id string) error {
-	p := e.progress("reprocessing")
+	p := e.progress("reprocessing", count[int64])
 	job, err := c.WaitJob(ctx, id, 150*time.Millisecond, func(j client.Job) { p.update(j.Examined+j.Skipped, j.Matched, jobNote(j)) })
 	if err != nil {
 		p.clear()
@@ -101,8 +96,7 @@ func (e *env) printJob(j client.Job) error {
 		}
 		return failed
 	}
-	s := e.style(e.stdout)
-	t := newTable("", "")
+	t := pairs()
 	t.add("job", j.ID)
 	state := j.State
 	if j.DryRun {
@@ -119,107 +113,86 @@ func (e *env) printJob(j client.Job) error {
 	}
 	if j.Skipped > 0 {
 		var why []string
-		for k, n := range j.SkippedBy {
-			why = append(why, fmt.Sprintf("%s %s", count(n), k))
+		for _, k := range byCount(j.SkippedBy) {
+			why = append(why, fmt.Sprintf("%s %s", count(j.SkippedBy[k]), k))
 		}
 		t.add("skipped", count(j.Skipped)+"  ("+strings.Join(why, ", ")+")")
 	}
-	t.write(e.stdout, s, "")
+	e.print(t, "")
 	if len(j.ByCode) > 0 {
 		fmt.Fprintln(e.stdout)
-		r := newTable("still fails with", ">entries")
-		codes := map[string]int{}
-		for k, n := range j.ByCode {
-			codes[k] = int(n)
-		}
-		for _, k := range byCount(codes) {
-			r.add(k, count(codes[k]))
-		}
-		r.write(e.stdout, s, "")
+		e.print(codeTable("still fails with", "entries", j.ByCode), "")
 	}
 	return failed
 }
 
-func (e *env) jobListCmd() *cobra.Command {
-	return &cobra.Command{
-		Use: "list", Short: "List jobs, newest first", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := e.wants("table", "json"); err != nil {
-				return err
-			}
-			c, err := e.client()
-			if err != nil {
-				return err
-			}
-			defer c.Close()
-			jobs, _, err := c.Jobs(cmd.Context(), 100, "")
-			if err != nil {
-				return err
-			}
-			if e.output == "json" {
-				if jobs == nil {
-					jobs = []client.Job{}
-				}
-				return e.printJSON(map[string]any{"jobs": jobs})
-			}
-			t := newTable("job", "state", "dry run", "created", ">matched", ">released", ">still fail")
-			for _, j := range jobs {
-				t.add(j.ID, j.State, map[bool]string{true: "yes", false: ""}[j.DryRun], ago(j.Created, time.Now()), count(j.Matched), count(j.Released), count(j.Failed))
-			}
-			t.write(e.stdout, e.style(e.stdout), "")
-			return nil
-		},
+// codeTable lists counts, the largest first.
+func codeTable[N int | int64](what, of string, counts map[string]N) *table {
+	t := newTable(col(what), num(of))
+	for _, k := range byCount(counts) {
+		t.add(k, count(counts[k]))
 	}
+	return t
+}
+
+func (e *env) jobListCmd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "list", Short: "List jobs, newest first", Args: cobra.NoArgs,
+	}
+	e.prints(cmd, "table", "json")
+	return e.remote(cmd, impatient, func(ctx context.Context, c *client.Client, args []string) error {
+		jobs, _, err := c.Jobs(ctx, 100, "")
+		if err != nil {
+			return err
+		}
+		if e.output == "json" {
+			if jobs == nil {
+				jobs = []client.Job{}
+			}
+			return e.printJSON(map[string]any{"jobs": jobs})
+		}
+		t := newTable(col("job"), col("state"), col("dry run"), col("created"), num("matched"), num("released"), num("still fail"))
+		for _, j := range jobs {
+			t.add(j.ID, j.State, map[bool]string{true: "yes", false: ""}[j.DryRun], ago(j.Created, time.Now()), count(j.Matched), count(j.Released), count(j.Failed))
+		}
+		e.print(t, "")
+		return nil
+	})
 }
 
 func (e *env) jobShowCmd() *cobra.Command {
 	var wait bool
 	cmd := &cobra.Command{
 		Use: "show JOB", Short: "Show a job", Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := e.wants("table", "json"); err != nil {
-				return err
-			}
-			c, err := e.client()
-			if err != nil {
-				return err
-			}
-			defer c.Close()
-			if wait {
-				return e.follow(cmd.Context(), c, args[0])
-			}
-			job, err := c.Job(cmd.Context(), args[0])
-			if err != nil {
-				return err
-			}
-			return e.printJob(job)
-		},
 	}
 	cmd.Flags().BoolVar(&wait, "wait", false, "wait for the job to end, with progress")
-	return cmd
+	e.prints(cmd, "table", "json")
+	return e.remote(cmd, impatient, func(ctx context.Context, c *client.Client, args []string) error {
+		if wait {
+			return e.follow(ctx, c, args[0])
+		}
+		job, err := c.Job(ctx, args[0])
+		if err != nil {
+			return err
+		}
+		return e.printJob(job)
+	})
 }
 
 func (e *env) jobActionCmd(action, text string) *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use: action + " JOB", Short: text, Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := e.wants("table", "json"); err != nil {
-				return err
-			}
-			c, err := e.client()
-			if err != nil {
-				return err
-			}
-			defer c.Close()
-			job, err := c.JobAction(cmd.Context(), args[0], action)
-			if err != nil {
-				return err
-			}
-			if e.output == "json" {
-				return e.printJSON(job)
-			}
-			e.status("job %s: %s", job.ID, job.State)
-			return nil
-		},
 	}
+	e.prints(cmd, "table", "json")
+	return e.remote(cmd, impatient, func(ctx context.Context, c *client.Client, args []string) error {
+		job, err := c.JobAction(ctx, args[0], action)
+		if err != nil {
+			return err
+		}
+		if e.output == "json" {
+			return e.printJSON(job)
+		}
+		e.status("job %s: %s", job.ID, job.State)
+		return nil
+	})
 }

@@ -1,7 +1,7 @@
 package main
 
 import (
-	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -27,36 +27,28 @@ directory, as one change: it takes effect whole, or is refused whole with file, 
 column of everything that is wrong.`,
 		Example: "  lazaret apply -f examples/clickstream --dry-run\n  lazaret apply -f examples/clickstream",
 		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := e.wants("table", "json"); err != nil {
-				return err
-			}
-			if path == "" {
-				return usage("give -f FILE or -f DIR")
-			}
-			resources, err := loadManifests(path)
-			if err != nil {
-				return badConfig(err)
-			}
-			c, err := e.client()
-			if err != nil {
-				return err
-			}
-			defer c.Close()
-			out, err := c.Apply(cmd.Context(), resources, dryRun)
-			if err != nil {
-				return refused(err)
-			}
-			if e.output == "json" {
-				return e.printJSON(out)
-			}
-			e.printOutcomes(out.Results)
-			return nil
-		},
 	}
 	cmd.Flags().StringVarP(&path, "filename", "f", "", "a file or a directory of manifests")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "check everything and say what would change; change nothing")
-	return cmd
+	e.prints(cmd, "table", "json")
+	return e.remote(cmd, impatient, func(ctx context.Context, c *client.Client, args []string) error {
+		if path == "" {
+			return usage("give -f FILE or -f DIR")
+		}
+		resources, err := loadManifests(path)
+		if err != nil {
+			return badConfig(err)
+		}
+		out, err := c.Apply(ctx, resources, dryRun)
+		if err != nil {
+			return refused(err)
+		}
+		if e.output == "json" {
+			return e.printJSON(out)
+		}
+		e.printOutcomes(out.Results)
+		return nil
+	})
 }
 
 // refused makes a refusal of what the user wrote an error of configuration.
@@ -69,7 +61,7 @@ func refused(err error) error {
 }
 
 func (e *env) printOutcomes(results []client.Outcome) {
-	t := newTable("kind", "name", "action", ">version")
+	t := newTable(col("kind"), col("name"), col("action"), num("version"))
 	for _, r := range results {
 		action := r.Action
 		if r.DryRun && r.Action != "unchanged" {
@@ -81,7 +73,7 @@ func (e *env) printOutcomes(results []client.Outcome) {
 		}
 		t.add(r.Kind, r.Name, action, v)
 	}
-	t.write(e.stdout, e.style(e.stdout), "")
+	e.print(t, "")
 	for _, r := range results {
 		for _, n := range r.Notices {
 			e.status("note: %s %s: %s", r.Kind, r.Name, n)
@@ -102,31 +94,24 @@ func kind(arg string) (string, error) {
 }
 
 func (e *env) getCmd() *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:       "get streams|schemas|rules [NAME]",
 		Short:     "Show streams, schemas or rules",
 		Example:   "  lazaret get streams\n  lazaret get rules clickstream -o json",
 		Args:      cobra.RangeArgs(1, 2),
 		ValidArgs: kinds,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := e.wants("table", "json"); err != nil {
-				return err
-			}
-			k, err := kind(args[0])
-			if err != nil {
-				return err
-			}
-			c, err := e.client()
-			if err != nil {
-				return err
-			}
-			defer c.Close()
-			if len(args) == 2 {
-				return e.getOne(cmd, c, k, args[1])
-			}
-			return e.getAll(cmd, c, k)
-		},
 	}
+	e.prints(cmd, "table", "json")
+	return e.remote(cmd, impatient, func(ctx context.Context, c *client.Client, args []string) error {
+		k, err := kind(args[0])
+		if err != nil {
+			return err
+		}
+		if len(args) == 2 {
+			return e.getOne(cmd, c, k, args[1])
+		}
+		return e.getAll(cmd, c, k)
+	})
 }
 
 func (e *env) getOne(cmd *cobra.Command, c *client.Client, kind, name string) error {
@@ -137,12 +122,7 @@ func (e *env) getOne(cmd *cobra.Command, c *client.Client, kind, name string) er
 	if e.output == "table" && kind == "rules" {
 		return e.printRules(raw)
 	}
-	var out bytes.Buffer
-	if err := json.Indent(&out, raw, "", "  "); err != nil {
-		return err
-	}
-	_, err = fmt.Fprintln(e.stdout, strings.TrimSpace(out.String()))
-	return err
+	return e.printJSON(raw)
 }
 
 func (e *env) printRules(raw json.RawMessage) error {
@@ -154,16 +134,19 @@ func (e *env) printRules(raw json.RawMessage) error {
 	if err := json.Unmarshal(raw, &set); err != nil {
 		return err
 	}
-	fmt.Fprintf(e.stdout, "%s, rule set %d\n\n", set.Stream, set.Version)
-	t := newTable("rule", "severity", "when", "must be true", "message")
+	s := e.style(e.stdout)
+	fmt.Fprintf(e.stdout, "%s, rule set %d\n", clean(set.Stream), set.Version)
 	for _, r := range set.Rules {
-		severity := r.Severity
-		if severity == "" {
-			severity = "reject"
+		if r.Severity == "" {
+			r.Severity = "reject"
 		}
-		t.add(r.ID, severity, short(r.When, 44), short(r.Expr, 60), short(r.Message, 60))
+		fmt.Fprintf(e.stdout, "\n%s  %s\n", s.bold(clean(r.ID)), clean(r.Severity))
+		for _, line := range [][2]string{{"when", r.When}, {"expr", r.Expr}, {"message", r.Message}, {"owner", r.Owner}} {
+			if text := strings.TrimSpace(cleanLines(line[1])); text != "" {
+				fmt.Fprintf(e.stdout, "  %-7s  %s\n", line[0], strings.ReplaceAll(text, "\n", "\n           "))
+			}
+		}
 	}
-	t.write(e.stdout, e.style(e.stdout), "")
 	return nil
 }
 
@@ -202,39 +185,30 @@ func (e *env) getAll(cmd *cobra.Command, c *client.Client, kind string) error {
 	return e.printList(kind, items)
 }
 
+// item is what a list says of a stream, a schema or a rule set.
+type item struct {
+	Name, Subject, Stream, State, Broken string
+	Version, RuleSet                     int
+	Created, Updated                     time.Time
+	Schema                               *struct{ Subject string }
+	SchemaVersion                        int `json:"schema_version"`
+	Rules                                []json.RawMessage
+	Sink                                 map[string]json.RawMessage
+}
+
 func (e *env) printList(kind string, items []json.RawMessage) error {
 	var t *table
 	now := time.Now()
 	switch kind {
 	case "streams":
-		t = newTable("stream", ">version", "schema", ">rule set", "sink", "changed")
+		t = newTable(col("stream"), num("version"), col("schema"), num("rule set"), col("sink"), col("changed"))
 	case "schemas":
-		t = newTable("subject", ">version", "changed")
+		t = newTable(col("subject"), num("version"), col("changed"))
 	default:
-		t = newTable("stream", ">version", "state", ">rules", "changed")
+		t = newTable(col("stream"), num("version"), col("state"), num("rules"), col("changed"))
 	}
 	for _, raw := range items {
-		var x struct {
-			Name, Subject, Stream, State string
-			Version                      int
-			Created                      time.Time
-			Schema                       *struct{ Subject string }
-			SchemaVersion                int `json:"schema_version"`
-			RuleSet                      int
-			Rules                        []json.RawMessage
-			Sink                         map[string]json.RawMessage
-		}
-		if kind == "schemas" {
-			// A schema's document may be anything; only the rest is of interest.
-			var m map[string]json.RawMessage
-			if err := json.Unmarshal(raw, &m); err != nil {
-				return err
-			}
-			delete(m, "schema")
-			if raw, _ = json.Marshal(m); raw == nil {
-				continue
-			}
-		}
+		var x item
 		if err := json.Unmarshal(raw, &x); err != nil {
 			return err
 		}
@@ -247,14 +221,21 @@ func (e *env) printList(kind string, items []json.RawMessage) error {
 			for name := range x.Sink {
 				sink = name
 			}
+			if x.Broken != "" {
+				e.status("warning: stream %s takes no events: %s", x.Name, clean(x.Broken))
+			}
 			t.add(x.Name, fmt.Sprint(x.Version), schema, fmt.Sprint(x.RuleSet), sink, ago(x.Created, now))
 		case "schemas":
-			t.add(x.Subject, fmt.Sprint(x.Version), ago(x.Created, now))
+			t.add(x.Subject, fmt.Sprint(x.Version), ago(x.Updated, now))
 		default:
 			t.add(x.Stream, fmt.Sprint(x.Version), x.State, fmt.Sprint(len(x.Rules)), ago(x.Created, now))
 		}
 	}
-	t.write(e.stdout, e.style(e.stdout), "")
+	if len(items) == 0 {
+		e.status("no %s", kind)
+		return nil
+	}
+	e.print(t, "")
 	return nil
 }
 
@@ -266,33 +247,25 @@ func (e *env) deleteCmd() *cobra.Command {
 		Long:      "Delete refuses what would leave something behind broken, and says what: a schema that a\nstream uses, a stream that has quarantined entries (unless --force).",
 		Args:      cobra.ExactArgs(2),
 		ValidArgs: kinds,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := e.wants("table", "json"); err != nil {
-				return err
-			}
-			k, err := kind(args[0])
-			if err != nil {
-				return err
-			}
-			c, err := e.client()
-			if err != nil {
-				return err
-			}
-			defer c.Close()
-			out, err := c.Delete(cmd.Context(), k, args[1], dryRun, force)
-			if err != nil {
-				return err
-			}
-			if e.output == "json" {
-				return e.printJSON(out)
-			}
-			e.printOutcomes([]client.Outcome{out})
-			return nil
-		},
 	}
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "say what would happen; change nothing")
 	cmd.Flags().BoolVar(&force, "force", false, "delete a stream that still has quarantined entries")
-	return cmd
+	e.prints(cmd, "table", "json")
+	return e.remote(cmd, impatient, func(ctx context.Context, c *client.Client, args []string) error {
+		k, err := kind(args[0])
+		if err != nil {
+			return err
+		}
+		out, err := c.Delete(ctx, k, args[1], dryRun, force)
+		if err != nil {
+			return err
+		}
+		if e.output == "json" {
+			return e.printJSON(out)
+		}
+		e.printOutcomes([]client.Outcome{out})
+		return nil
+	})
 }
 
 // loadManifests reads a file, or the files directly in a directory.

@@ -12,7 +12,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/lazaret/lazaret/internal/client"
+	"github.com/lazaret/lazaret/internal/yamlread"
+	"github.com/lazaret/lazaret/rules"
 )
 
 // Exit codes, as docs/cli.md tells them.
@@ -51,6 +52,8 @@ type env struct {
 	server    string
 	tokenFile string
 	caFile    string
+
+	bar *progress // the latest; status lines take it away first
 }
 
 // run is the whole program.
@@ -61,7 +64,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	e := &env{stdin: stdin, stdout: stdout, stderr: stderr, getenv: getenv}
 	root := e.root()
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return exitOK
 	}
@@ -70,13 +73,42 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if errors.As(err, &x) {
 		code = x.code
 	}
-	if text := err.Error(); text != "" {
-		fmt.Fprintln(stderr, "lazaret: "+text)
+	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+		err = interrupted(err)
+	}
+	if text := explain(err); text != "" {
+		e.status("lazaret: %s", text)
 	}
 	if code == exitUsage {
-		fmt.Fprintln(stderr, "Run 'lazaret help' for the commands, 'lazaret help COMMAND' for one.")
+		e.status("Run '%s --help' for how to use it.", cmd.CommandPath())
 	}
 	return code
+}
+
+// interrupted keeps what an error says beside the interrupt that caused it.
+func interrupted(err error) error {
+	var x *exit
+	if errors.As(err, &x) && x.err != nil {
+		return err
+	}
+	return errors.New("interrupted")
+}
+
+// explain is an error's text, with the piece of the text that it is about below it.
+func explain(err error) string {
+	text, snippet := err.Error(), ""
+	var rule *rules.CompileError
+	var yaml *yamlread.Error
+	switch {
+	case errors.As(err, &rule):
+		snippet = rule.Snippet
+	case errors.As(err, &yaml):
+		snippet = yaml.Snippet
+	}
+	if snippet = strings.TrimRight(snippet, "\n"); snippet != "" {
+		text += "\n    " + strings.ReplaceAll(snippet, "\n", "\n    ")
+	}
+	return text
 }
 
 func (e *env) root() *cobra.Command {
@@ -87,7 +119,13 @@ func (e *env) root() *cobra.Command {
 keeps the bad ones with exact reasons, and releases them when the rule, the schema
 or the data is mended.
 
-Exit codes: 0 fine, 1 findings or failure, 2 usage, 78 bad configuration.`,
+Data goes to standard output, everything else to standard error. Exit codes: 0 fine,
+1 findings or failure, 2 usage, 78 bad configuration. docs/cli.md tells it all.`,
+		Example: `  lazaret demo                                  # see it all in half a minute
+  lazaret serve                                 # run the gateway on 127.0.0.1:8080
+  lazaret apply -f examples/clickstream         # give it a stream
+  lazaret generate clickstream | lazaret send clickstream -
+  lazaret quarantine groups                     # what fails alike?`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.ArbitraryArgs,
@@ -102,16 +140,18 @@ Exit codes: 0 fine, 1 findings or failure, 2 usage, 78 bad configuration.`,
 	root.SetOut(e.stdout)
 	root.SetErr(e.stderr)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage("%v", err) })
-	f := root.PersistentFlags()
-	f.StringVarP(&e.output, "output", "o", "table", "how to print: table or json (some commands: ndjson)")
-	f.StringVar(&e.server, "server", "", "the server's URL (LAZARET_SERVER; default http://127.0.0.1:8080)")
-	f.StringVar(&e.tokenFile, "token-file", "", "a file that holds the token (or LAZARET_TOKEN)")
-	f.StringVar(&e.caFile, "ca-file", "", "PEM certificates to trust beside the system's")
-	root.AddCommand(
-		e.serveCmd(), e.applyCmd(), e.getCmd(), e.deleteCmd(), e.sendCmd(), e.checkCmd(),
-		e.quarantineCmd(), e.reprocessCmd(), e.generateCmd(), e.tokenCmd(), e.demoCmd(), e.versionCmd(),
-		e.trialCmd(),
-	)
+	section := func(id, title string, commands ...*cobra.Command) {
+		root.AddGroup(&cobra.Group{ID: id, Title: title})
+		for _, c := range commands {
+			c.GroupID = id
+		}
+		root.AddCommand(commands...)
+	}
+	section("start", "See it work:", e.demoCmd(), e.generateCmd(), e.checkCmd())
+	section("run", "Run a gateway:", e.serveCmd(), e.tokenCmd())
+	section("contract", "Say what is a good event:", e.applyCmd(), e.getCmd(), e.deleteCmd())
+	section("work", "Work with events:", e.sendCmd(), e.quarantineCmd(), e.reprocessCmd())
+	root.AddCommand(e.versionCmd(), e.trialCmd())
 	wrapArgs(root)
 	return root
 }
@@ -121,7 +161,7 @@ func wrapArgs(cmd *cobra.Command) {
 	if check := cmd.Args; check != nil {
 		cmd.Args = func(cmd *cobra.Command, args []string) error {
 			if err := check(cmd, args); err != nil {
-				return usage("%s: %v", cmd.CommandPath(), err)
+				return usage("%v; want: %s", err, cmd.UseLine())
 			}
 			return nil
 		}
@@ -152,45 +192,4 @@ func group(use, short string, subs ...*cobra.Command) *cobra.Command {
 	}
 	cmd.AddCommand(subs...)
 	return cmd
-}
-
-// client makes the client that the flags and the environment ask for.
-func (e *env) client() (*client.Client, error) {
-	cfg := client.Config{Server: e.server, Agent: "lazaret/" + version}
-	if cfg.Server == "" {
-		cfg.Server = e.getenv("LAZARET_SERVER")
-	}
-	if cfg.Server == "" {
-		cfg.Server = "http://127.0.0.1:8080"
-	}
-	cfg.Token = strings.TrimSpace(e.getenv("LAZARET_TOKEN"))
-	if e.tokenFile != "" {
-		b, err := os.ReadFile(e.tokenFile)
-		if err != nil {
-			return nil, usage("--token-file: %v", err)
-		}
-		cfg.Token = strings.TrimSpace(string(b))
-	}
-	if e.caFile != "" {
-		b, err := os.ReadFile(e.caFile)
-		if err != nil {
-			return nil, usage("--ca-file: %v", err)
-		}
-		cfg.CA = b
-	}
-	c, err := client.New(cfg)
-	if err != nil {
-		return nil, &exit{exitUsage, err}
-	}
-	return c, nil
-}
-
-// wants checks -o against the forms that a command has.
-func (e *env) wants(forms ...string) error {
-	for _, f := range forms {
-		if e.output == f {
-			return nil
-		}
-	}
-	return usage("-o %s: this command prints %s", e.output, strings.Join(forms, ", "))
 }

@@ -2,12 +2,12 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -51,73 +51,61 @@ Exit code 1 if any event was rejected or could not be sent; a quarantined event 
 and is not a failure.`,
 		Example: "  lazaret send clickstream events.ndjson\n  lazaret generate clickstream --events 1000 | lazaret send clickstream -",
 		Args:    cobra.ExactArgs(2),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := e.wants("table", "json"); err != nil {
-				return err
-			}
-			if o.batch < 1 || o.workers < 1 {
-				return usage("--batch and --workers are at least 1")
-			}
-			c, err := e.client()
-			if err != nil {
-				return err
-			}
-			defer c.Close()
-			in, total, err := e.input(args[1])
-			if err != nil {
-				return err
-			}
-			defer in.Close()
-			p := e.progress("sending to " + args[0])
-			result, err := send(cmd.Context(), c, args[0], in, o, func(s sent) { p.update(s.Bytes, total, sendNote(s)) })
-			p.finish(result.Bytes, max(total, result.Bytes), sendNote(result))
-			if result.Received > 0 || err == nil {
-				if perr := e.printSent(result); perr != nil {
-					return perr
-				}
-			}
-			if err != nil {
-				return err
-			}
-			if result.Rejected > 0 {
-				return &exit{code: exitFindings}
-			}
-			return nil
-		},
 	}
 	cmd.Flags().IntVar(&o.batch, "batch", 500, "events a request, at most")
 	cmd.Flags().IntVar(&o.workers, "workers", 4, "requests at a time")
 	cmd.Flags().BoolVar(&o.reject, "reject-invalid", false, "answer bad events instead of quarantining them")
 	o.bytes = 4 << 20
-	return cmd
+	e.prints(cmd, "table", "json")
+	return e.remote(cmd, patient, func(ctx context.Context, c *client.Client, args []string) error {
+		if o.batch < 1 || o.workers < 1 {
+			return usage("--batch and --workers are at least 1")
+		}
+		in, total, err := e.input(ctx, args[1])
+		if err != nil {
+			return err
+		}
+		defer in.Close()
+		p := e.progress("sending", size)
+		result, err := send(ctx, c, args[0], in, o, func(s sent) { p.update(s.Bytes, total, sendNote(s)) })
+		p.finish(result.Bytes, max(total, result.Bytes), sendNote(result))
+		if result.Received > 0 || err == nil {
+			if perr := e.printSent(result); perr != nil {
+				return perr
+			}
+		}
+		if err != nil {
+			return err
+		}
+		if result.Rejected > 0 {
+			return &exit{code: exitFindings}
+		}
+		return nil
+	})
 }
 
 func sendNote(s sent) string {
-	return fmt.Sprintf("B  %s accepted, %s quarantined", count(s.Accepted), count(s.Quarantined))
+	return fmt.Sprintf("%s accepted, %s quarantined", count(s.Accepted), count(s.Quarantined))
 }
 
 func (e *env) printSent(s sent) error {
 	if e.output == "json" {
 		return e.printJSON(s)
 	}
-	t := newTable("stream", ">received", ">accepted", ">quarantined", ">rejected", ">seconds")
+	t := newTable(col("stream"), num("received"), num("accepted"), num("quarantined"), num("rejected"), num("seconds"))
 	t.add(s.Stream, count(s.Received), count(s.Accepted), count(s.Quarantined), count(s.Rejected), fmt.Sprintf("%.2f", s.Seconds))
-	t.write(e.stdout, e.style(e.stdout), "")
+	e.print(t, "")
 	if len(s.Reasons) > 0 {
 		fmt.Fprintln(e.stdout)
-		r := newTable("reason", ">events")
-		for _, k := range byCount(s.Reasons) {
-			r.add(k, count(s.Reasons[k]))
-		}
-		r.write(e.stdout, e.style(e.stdout), "")
+		e.print(codeTable("reason", "events", s.Reasons), "")
 	}
 	return nil
 }
 
 // input opens a file, or standard input for "-". The size is 0 where it is unknown.
-func (e *env) input(name string) (io.ReadCloser, int64, error) {
+func (e *env) input(ctx context.Context, name string) (io.ReadCloser, int64, error) {
 	if name == "-" {
-		return io.NopCloser(e.stdin), 0, nil
+		return interruptible(ctx, e.stdin), 0, nil
 	}
 	f, err := os.Open(name)
 	if err != nil {
@@ -138,6 +126,19 @@ func (e *env) input(name string) (io.ReadCloser, int64, error) {
 	return f, info.Size(), nil
 }
 
+// interruptible makes reads of standard input end when ctx does: a person who types, or a
+// pipe that says nothing, must not hold up an interrupt. The goroutine that reads may then
+// wait for input until the process ends.
+func interruptible(ctx context.Context, in io.Reader) io.ReadCloser {
+	r, w := io.Pipe()
+	context.AfterFunc(ctx, func() { w.CloseWithError(ctx.Err()) })
+	go func() {
+		_, err := io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{in}, make([]byte, 256<<10))
+		w.CloseWithError(err)
+	}()
+	return r
+}
+
 // send posts what r holds and reports after each answer. The result counts what was
 // acknowledged, also when there is an error.
 func send(ctx context.Context, c *client.Client, stream string, r io.Reader, o sendOptions, report func(sent)) (sent, error) {
@@ -146,7 +147,7 @@ func send(ctx context.Context, c *client.Client, stream string, r io.Reader, o s
 	var mu sync.Mutex
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(o.workers)
-	readErr := batches(ctx, r, o, func(body []byte) {
+	readErr := batches(ctx, r, o, func(body []byte, lines int) {
 		g.Go(func() error {
 			answer, err := c.Ingest(ctx, client.Post{
 				Stream: stream, Body: body, Type: client.NDJSON,
@@ -154,6 +155,9 @@ func send(ctx context.Context, c *client.Client, stream string, r io.Reader, o s
 			})
 			if err != nil {
 				return err
+			}
+			if answer.Received != lines || answer.Accepted+answer.Quarantined+answer.Rejected != lines {
+				return fmt.Errorf("the server accounts for %d of %d events of a request", answer.Received, lines)
 			}
 			mu.Lock()
 			defer mu.Unlock()
@@ -187,44 +191,57 @@ func (s *sent) take(a client.Answer, bytes int) {
 	}
 }
 
-// reasonNames lists each code of an event once; a rule's code with the rule's id.
+// reasonName is a reason's code, with the rule's id where there is one.
+func reasonName(r lazaret.Reason) string {
+	if r.Rule != "" {
+		return string(r.Code) + " " + r.Rule
+	}
+	return string(r.Code)
+}
+
+// reasonNames lists each name of an event's reasons once.
 func reasonNames(reasons []lazaret.Reason) []string {
 	var names []string
-	seen := map[string]bool{}
 	for _, r := range reasons {
-		name := string(r.Code)
-		if r.Rule != "" {
-			name += " " + r.Rule
-		}
-		if !seen[name] {
-			seen[name] = true
+		if name := reasonName(r); !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}
 	return names
 }
 
-// batches cuts r at line ends and hands out bodies of several lines. It stops early,
-// without an error, when ctx ends.
-func batches(ctx context.Context, r io.Reader, o sendOptions, post func([]byte)) error {
+// longestLine bounds what batches holds of one line, in bytes; no server takes as much.
+const longestLine = 64 << 20
+
+// batches cuts r at line ends and hands out bodies with the number of their events. Blank
+// lines are no events. It stops early, without an error, when ctx ends.
+func batches(ctx context.Context, r io.Reader, o sendOptions, post func(body []byte, lines int)) error {
 	in := bufio.NewReaderSize(r, 1<<20)
-	var body []byte
+	var body, line []byte
 	lines := 0
 	flush := func() {
 		if lines > 0 {
-			post(body)
+			post(body, lines)
 			body, lines = nil, 0
 		}
 	}
-	for ctx.Err() == nil {
-		line, err := in.ReadBytes('\n')
-		if len(bytes.TrimSpace(line)) > 0 {
+	for number := int64(1); ctx.Err() == nil; {
+		part, err := in.ReadSlice('\n')
+		line = append(line, part...)
+		if len(line) > longestLine {
+			return fmt.Errorf("line %d is longer than %d MiB, more than a server takes: take it out and send the rest", number, longestLine>>20)
+		}
+		if errors.Is(err, bufio.ErrBufferFull) {
+			continue
+		}
+		if len(trim(line)) > 0 {
 			if lines > 0 && len(body)+len(line) > o.bytes {
 				flush()
 			}
 			body = append(body, line...)
 			lines++
 		}
+		line, number = line[:0], number+1
 		if lines >= o.batch {
 			flush()
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -23,7 +24,10 @@ func (e *env) serveCmd() *cobra.Command {
 finishes what it took, and ends. A second signal ends it at once; nothing that was
 acknowledged is lost by that.
 
-Without a configuration file every setting has its default; see deploy/lazaret.yaml.`,
+Without a configuration file every setting has its default; see deploy/lazaret.yaml. As
+long as there is no token it serves this machine only, and refuses other addresses.
+
+It logs to standard error. Exit code 78 if the configuration is wrong.`,
 		Example: "  lazaret serve\n  lazaret serve --config /etc/lazaret/lazaret.yaml",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -79,7 +83,7 @@ func (e *env) serve(ctx context.Context, cfg config.Config, urlFile string) erro
 		return errors.Join(err, stop(a, cfg))
 	}
 	if urlFile != "" {
-		if err := os.WriteFile(urlFile, []byte(a.URL()+"\n"), 0o644); err != nil {
+		if err := writeWhole(urlFile, a.URL()+"\n"); err != nil {
 			return errors.Join(err, stop(a, cfg))
 		}
 	}
@@ -89,6 +93,22 @@ func (e *env) serve(ctx context.Context, cfg config.Config, urlFile string) erro
 	case err = <-a.Failed():
 	}
 	return errors.Join(err, stop(a, cfg))
+}
+
+// writeWhole puts a file in place in one step: who waits for it never sees half of it.
+func writeWhole(path, text string) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".lazaret-*")
+	if err != nil {
+		return fmt.Errorf("--url-file: %w", err)
+	}
+	_, err = f.WriteString(text)
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("--url-file: %w", err), os.Remove(f.Name()))
+	}
+	return nil
 }
 
 // stop gives the app its time to finish, apart from the context that has ended.

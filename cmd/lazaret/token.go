@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"os"
 	"strings"
 	"time"
 
@@ -34,11 +35,14 @@ func scopeList() string {
 	return strings.Join(names, ", ")
 }
 
-// tokens opens the store for as long as fn runs.
-func (e *env) tokens(ctx context.Context, path string, fn func(*auth.Store) error) error {
+// tokens opens the store for as long as fn runs. Only with create it may be a new one.
+func (e *env) tokens(ctx context.Context, path string, create bool, fn func(*auth.Store) error) error {
 	cfg, err := e.config(path)
 	if err != nil {
 		return err
+	}
+	if _, err := os.Stat(cfg.Store.Path); err != nil && !create {
+		return badConfig(fmt.Errorf("there is no store at %s; --config names the server's lazaret.yaml, which says where it is", cfg.Store.Path))
 	}
 	store, err := db.Open(ctx, db.Config{Path: cfg.Store.Path, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
@@ -58,10 +62,15 @@ func (e *env) tokenCreateCmd(path *string) *cobra.Command {
 	var expires time.Duration
 	cmd := &cobra.Command{
 		Use: "create", Short: "Create a token and print it, once", Args: cobra.NoArgs,
+		Long: `Create prints the token on standard output and nothing else; the store keeps a hash only.
+A store that does not exist yet is made, so that a server can start with a token.`,
 		Example: "  lazaret token create --name shop --scope ingest --stream clickstream\n  lazaret token create --name ops --scope admin --expires 720h",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := e.wants("table", "json"); err != nil {
-				return err
+			if name == "" || len(scopes) == 0 {
+				return usage("give --name and --scope")
+			}
+			if expires < 0 {
+				return usage("--expires is a length of time from now, such as 720h")
 			}
 			parsed, err := auth.ParseScopes(scopes)
 			if err != nil {
@@ -71,7 +80,7 @@ func (e *env) tokenCreateCmd(path *string) *cobra.Command {
 			if expires > 0 {
 				until = time.Now().Add(expires)
 			}
-			return e.tokens(cmd.Context(), *path, func(s *auth.Store) error {
+			return e.tokens(cmd.Context(), *path, true, func(s *auth.Store) error {
 				secret, t, err := s.Create(cmd.Context(), name, parsed, streams, until)
 				if err != nil {
 					return err
@@ -93,19 +102,14 @@ func (e *env) tokenCreateCmd(path *string) *cobra.Command {
 	f.StringSliceVar(&scopes, "scope", nil, "what it may do: "+scopeList())
 	f.StringSliceVar(&streams, "stream", nil, "only these streams (default: all)")
 	f.DurationVar(&expires, "expires", 0, "how long it is good for (default: until revoked)")
-	_ = cmd.MarkFlagRequired("name")
-	_ = cmd.MarkFlagRequired("scope")
-	return cmd
+	return e.prints(cmd, "table", "json")
 }
 
 func (e *env) tokenListCmd(path *string) *cobra.Command {
-	return &cobra.Command{
+	return e.prints(&cobra.Command{
 		Use: "list", Short: "List the tokens, without their secrets", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := e.wants("table", "json"); err != nil {
-				return err
-			}
-			return e.tokens(cmd.Context(), *path, func(s *auth.Store) error {
+			return e.tokens(cmd.Context(), *path, false, func(s *auth.Store) error {
 				list, err := s.List(cmd.Context())
 				if err != nil {
 					return err
@@ -116,7 +120,7 @@ func (e *env) tokenListCmd(path *string) *cobra.Command {
 					}
 					return e.printJSON(map[string]any{"tokens": list})
 				}
-				t := newTable("id", "name", "scopes", "streams", "created", "state")
+				t := newTable(col("id"), flex("name", 8), flex("scopes", 8), flex("streams", 8), col("created"), col("state"))
 				for _, x := range list {
 					var scopes []string
 					for _, s := range x.Scopes {
@@ -128,11 +132,11 @@ func (e *env) tokenListCmd(path *string) *cobra.Command {
 					}
 					t.add(x.ID, x.Name, strings.Join(scopes, " "), streams, ago(x.Created, time.Now()), tokenState(x, time.Now()))
 				}
-				t.write(e.stdout, e.style(e.stdout), "")
+				e.print(t, "")
 				return nil
 			})
 		},
-	}
+	}, "table", "json")
 }
 
 func tokenState(t auth.Token, now time.Time) string {
@@ -148,13 +152,10 @@ func tokenState(t auth.Token, now time.Time) string {
 }
 
 func (e *env) tokenRevokeCmd(path *string) *cobra.Command {
-	return &cobra.Command{
+	return e.prints(&cobra.Command{
 		Use: "revoke ID|NAME", Short: "End a token", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := e.wants("table", "json"); err != nil {
-				return err
-			}
-			return e.tokens(cmd.Context(), *path, func(s *auth.Store) error {
+			return e.tokens(cmd.Context(), *path, false, func(s *auth.Store) error {
 				t, err := s.Revoke(cmd.Context(), args[0])
 				if err != nil {
 					return err
@@ -166,5 +167,5 @@ func (e *env) tokenRevokeCmd(path *string) *cobra.Command {
 				return nil
 			})
 		},
-	}
+	}, "table", "json")
 }

@@ -12,14 +12,11 @@ import (
 var version = "dev"
 
 func (e *env) versionCmd() *cobra.Command {
-	return &cobra.Command{
+	return e.prints(&cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			if err := e.wants("table", "json"); err != nil {
-				return err
-			}
 			v := map[string]string{"version": version, "go": runtime.Version(), "platform": runtime.GOOS + "/" + runtime.GOARCH}
 			if info, ok := debug.ReadBuildInfo(); ok {
 				for _, s := range info.Settings {
@@ -34,5 +31,5 @@ func (e *env) versionCmd() *cobra.Command {
 			_, err := fmt.Fprintf(e.stdout, "lazaret %s (%s, %s)\n", v["version"], v["go"], v["platform"])
 			return err
 		},
-	}
+	}, "table", "json")
 }

@@ -133,21 +133,21 @@ type Entry struct {
 	Status      string           `json:"status"`
 	Group       string           `json:"group"`
 	Received    time.Time        `json:"received"`
-	EventID     string           `json:"event_id"`
-	EventKey    string           `json:"event_key"`
-	EventTime   time.Time        `json:"event_time"`
+	EventID     string           `json:"event_id,omitempty"`
+	EventKey    string           `json:"event_key,omitempty"`
+	EventTime   time.Time        `json:"event_time,omitzero"`
 	ContentType string           `json:"content_type"`
-	Headers     []lazaret.Header `json:"headers"`
+	Headers     []lazaret.Header `json:"headers,omitempty"`
 	Source      lazaret.Source   `json:"source"`
 	Version     lazaret.Version  `json:"version"`
 	Reasons     []lazaret.Reason `json:"reasons"`
-	More        int              `json:"more"`
-	Warnings    []lazaret.Reason `json:"warnings"`
+	More        int              `json:"more,omitempty"`
+	Warnings    []lazaret.Reason `json:"warnings,omitempty"`
 	Size        int64            `json:"size"`
 	Attempts    int              `json:"attempts"`
-	ReleasedAt  time.Time        `json:"released_at"`
-	DiscardedAt time.Time        `json:"discarded_at"`
-	Job         string           `json:"job"`
+	ReleasedAt  time.Time        `json:"released_at,omitzero"`
+	DiscardedAt time.Time        `json:"discarded_at,omitzero"`
+	Job         string           `json:"job,omitempty"`
 }
 
 // Group is a set of entries that fail alike.

@@ -30,6 +30,9 @@ type Config struct {
 	Timeout time.Duration // for one request and its answer; 0 is a minute
 	Retries int           // further tries after an unclear failure, 429 or 503; 0 is 8, negative none
 	Agent   string        // User-Agent
+	// Waiting, where it is set, is told of each failed try before the wait that leads to
+	// the next one. Requests that run at once call it at once.
+	Waiting func(err error, wait time.Duration)
 }
 
 // Client is safe for concurrent use.
@@ -95,16 +98,19 @@ func Join(parts ...string) string {
 }
 
 // Do makes the call and decodes a JSON answer into out, where out is not nil. An
-// answer that is not 2xx is a *Problem.
+// answer that is not 2xx is a *Problem. An answer that breaks off is a failure like any
+// other: a call that may be repeated is.
 func (c *Client) Do(ctx context.Context, call Call, out any) (http.Header, error) {
-	body, header, err := c.Open(ctx, call)
+	var data []byte
+	header, err := c.tries(ctx, call, func(body io.ReadCloser) (err error) {
+		defer body.Close()
+		if data, err = io.ReadAll(io.LimitReader(body, maxAnswer+1)); err != nil {
+			return fmt.Errorf("reading the answer of %s %s: %w", call.Method, call.Path, c.plain(err))
+		}
+		return nil
+	})
 	if err != nil {
 		return header, err
-	}
-	defer body.Close()
-	data, err := io.ReadAll(io.LimitReader(body, maxAnswer+1))
-	if err != nil {
-		return header, fmt.Errorf("reading the answer of %s: %w", call.Path, err)
 	}
 	if len(data) > maxAnswer {
 		return header, fmt.Errorf("the answer of %s is over %d MiB", call.Path, maxAnswer>>20)
@@ -117,29 +123,41 @@ func (c *Client) Do(ctx context.Context, call Call, out any) (http.Header, error
 		return header, nil
 	}
 	if err := json.Unmarshal(data, out); err != nil {
-		return header, fmt.Errorf("the answer of %s is not what was expected: %w", call.Path, err)
+		return header, fmt.Errorf("the answer of %s is not what was expected; is this a Lazaret server? %w", call.Path, err)
 	}
 	return header, nil
 }
 
 // Open makes the call and returns the body of a 2xx answer, to be closed by the caller.
 func (c *Client) Open(ctx context.Context, call Call) (io.ReadCloser, http.Header, error) {
-	var last error
+	var body io.ReadCloser
+	header, err := c.tries(ctx, call, func(b io.ReadCloser) error { body = b; return nil })
+	return body, header, err
+}
+
+// tries makes the call until it succeeds, has failed for good, or was tried often
+// enough. take gets the body of a 2xx answer and closes it, or keeps it.
+func (c *Client) tries(ctx context.Context, call Call, take func(io.ReadCloser) error) (http.Header, error) {
 	for try := 0; ; try++ {
 		body, header, wait, err := c.once(ctx, call)
 		if err == nil {
-			return body, header, nil
+			err = take(body)
 		}
-		last = err
+		if err == nil {
+			return header, nil
+		}
 		again := call.Again || isRefusal(err)
 		if !again || wait < 0 || try >= c.cfg.Retries || ctx.Err() != nil {
-			return nil, header, last
+			return header, err
 		}
 		if wait == 0 {
 			wait = backoff(try)
 		}
-		if err := c.waiting(ctx, wait); err != nil {
-			return nil, header, last
+		if c.cfg.Waiting != nil {
+			c.cfg.Waiting(err, wait)
+		}
+		if c.waiting(ctx, wait) != nil {
+			return header, err
 		}
 	}
 }
@@ -185,7 +203,7 @@ func (c *Client) once(ctx context.Context, call Call) (_ io.ReadCloser, _ http.H
 	resp, err := c.http.Do(req)
 	if err != nil {
 		cancel()
-		return nil, nil, 0, fmt.Errorf("%s %s: %w", call.Method, call.Path, plain(err))
+		return nil, nil, 0, fmt.Errorf("%s %s: %w", call.Method, call.Path, c.plain(err))
 	}
 	if resp.StatusCode/100 == 2 {
 		return &answer{resp.Body, cancel}, resp.Header, 0, nil
@@ -217,10 +235,13 @@ func (a *answer) Close() error {
 }
 
 // plain takes net/http's repetition of method and URL out of an error.
-func plain(err error) error {
+func (c *Client) plain(err error) error {
 	var u *url.Error
 	if errors.As(err, &u) {
-		return u.Err
+		err = u.Err
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("no answer within %s: %w", c.cfg.Timeout, context.DeadlineExceeded)
 	}
 	return err
 }

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lazaret/lazaret/internal/client"
+)
+
+// Further tries of a request: people who look at something want to hear soon that there
+// is no server; work that runs for long outlives a restart of it.
+const (
+	impatient = 2
+	patient   = 8
+)
+
+// prints gives a command -o with the forms that it has, the first of which is the default.
+func (e *env) prints(cmd *cobra.Command, forms ...string) *cobra.Command {
+	last := len(forms) - 1
+	text := strings.Join(forms[:last], ", ") + " or " + forms[last]
+	cmd.Flags().StringVarP(&e.output, "output", "o", forms[0], "how to print: "+text)
+	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(forms, cobra.ShellCompDirectiveNoFileComp))
+	cmd.PreRunE = func(*cobra.Command, []string) error {
+		for _, f := range forms {
+			if e.output == f {
+				return nil
+			}
+		}
+		return usage("-o %s: want %s", e.output, text)
+	}
+	return cmd
+}
+
+// remote gives a command the flags that say which server it speaks to, and a client.
+func (e *env) remote(cmd *cobra.Command, tries int, run func(ctx context.Context, c *client.Client, args []string) error) *cobra.Command {
+	f := cmd.Flags()
+	f.StringVar(&e.server, "server", "", "the server's URL (LAZARET_SERVER; default http://127.0.0.1:8080)")
+	f.StringVar(&e.tokenFile, "token-file", "", "a file that holds the token (or the token itself in LAZARET_TOKEN)")
+	f.StringVar(&e.caFile, "ca-file", "", "PEM certificates to trust beside the system's")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		c, err := e.client(tries)
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		return e.advise(run(cmd.Context(), c, args))
+	}
+	return cmd
+}
+
+// client makes the client that the flags and the environment ask for.
+func (e *env) client(tries int) (*client.Client, error) {
+	cfg := client.Config{Server: e.server, Agent: "lazaret/" + version, Retries: tries}
+	if tries > impatient {
+		cfg.Waiting = func(err error, wait time.Duration) {
+			e.status("%v; trying again in %s", err, wait.Round(100*time.Millisecond))
+		}
+	}
+	if cfg.Server == "" {
+		cfg.Server = e.getenv("LAZARET_SERVER")
+	}
+	if cfg.Server == "" {
+		cfg.Server = "http://127.0.0.1:8080"
+	}
+	e.server = cfg.Server
+	cfg.Token = strings.TrimSpace(e.getenv("LAZARET_TOKEN"))
+	if e.tokenFile != "" {
+		b, err := os.ReadFile(e.tokenFile)
+		if err != nil {
+			return nil, usage("--token-file: %v", err)
+		}
+		if cfg.Token = strings.TrimSpace(string(b)); cfg.Token == "" {
+			return nil, usage("--token-file: %s is empty", e.tokenFile)
+		}
+	}
+	if e.caFile != "" {
+		b, err := os.ReadFile(e.caFile)
+		if err != nil {
+			return nil, usage("--ca-file: %v", err)
+		}
+		cfg.CA = b
+	}
+	c, err := client.New(cfg)
+	if err != nil {
+		return nil, &exit{exitUsage, err}
+	}
+	return c, nil
+}
+
+// advise says what to do about failures that a flag or a variable mends.
+func (e *env) advise(err error) error {
+	var problem *client.Problem
+	var dial *net.OpError
+	switch {
+	case errors.As(err, &problem) && problem.Status == 401:
+		return fmt.Errorf("%w\nPut the token into LAZARET_TOKEN, or name a file that holds it with --token-file", err)
+	case errors.As(err, &dial) && dial.Op == "dial":
+		return fmt.Errorf("%w\nIs the server up at %s? --server or LAZARET_SERVER names another", err, e.server)
+	}
+	return err
+}

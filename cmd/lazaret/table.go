@@ -1,0 +1,159 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+)
+
+// column is one column of a table.
+type column struct {
+	title string
+	right bool // numbers
+	least int  // may be shortened to this width where the terminal is narrow; 0 is never
+	lift  bool // where the terminal is narrow and all rows say the same, it is said once
+	paint func(string) string
+}
+
+func col(title string) column             { return column{title: title} }
+func num(title string) column             { return column{title: title, right: true} }
+func flex(title string, least int) column { return column{title: title, least: least} }
+func same(title string) column            { return column{title: title, lift: true} }
+
+// table collects rows and writes them aligned. What does not fit a terminal's width is
+// shortened; a file or a pipe gets everything.
+type table struct {
+	cols []column
+	rows [][]string
+}
+
+func newTable(cols ...column) *table { return &table{cols: cols} }
+
+// pairs is a table of names and values.
+func pairs() *table { return newTable(col(""), col("")) }
+
+func (t *table) add(cells ...string) {
+	row := make([]string, len(cells))
+	for i, c := range cells {
+		row[i] = clean(c)
+	}
+	t.rows = append(t.rows, row)
+}
+
+// print writes the table to standard output, within the terminal's width if it is one.
+func (e *env) print(t *table, indent string) {
+	t.write(e.stdout, e.style(e.stdout), indent, terminalWidth(e.stdout))
+}
+
+// write writes the table with lines of at most limit columns, where that can be done; 0
+// is no limit.
+func (t *table) write(w io.Writer, s style, indent string, limit int) {
+	l := t.layout(limit - len(indent))
+	if limit == 0 {
+		l = t.layout(0)
+	}
+	titled := false
+	head := make([]string, len(t.cols))
+	for i, c := range t.cols {
+		head[i] = c.title
+		titled = titled || c.title != ""
+	}
+	if len(l.said) > 0 {
+		fmt.Fprintln(w, indent+s.dim("all: "+strings.Join(l.said, ", ")))
+	}
+	if titled {
+		fmt.Fprintln(w, strings.TrimRight(indent+l.line(t.cols, head, s.dim), " "))
+	}
+	for _, row := range t.rows {
+		fmt.Fprintln(w, strings.TrimRight(indent+l.line(t.cols, row, nil), " "))
+	}
+}
+
+// layout is the width of each column, -1 for one that is not shown, and what is said of
+// the lifted ones.
+type layout struct {
+	width []int
+	said  []string
+}
+
+func (t *table) layout(limit int) layout {
+	l := layout{width: make([]int, len(t.cols))}
+	for i, c := range t.cols {
+		l.width[i] = utf8.RuneCountInString(c.title)
+		for _, row := range t.rows {
+			if i < len(row) {
+				l.width[i] = max(l.width[i], utf8.RuneCountInString(row[i]))
+			}
+		}
+	}
+	if limit <= 0 {
+		return l
+	}
+	for i, c := range t.cols {
+		if l.total() > limit && c.lift && len(t.rows) > 1 && t.uniform(i) {
+			l.width[i] = -1
+			l.said = append(l.said, c.title+" "+t.rows[0][i])
+		}
+	}
+	for l.total() > limit {
+		widest := -1
+		for i, c := range t.cols {
+			if c.least > 0 && l.width[i] > c.least && (widest < 0 || l.width[i] > l.width[widest]) {
+				widest = i
+			}
+		}
+		if widest < 0 {
+			break
+		}
+		l.width[widest]--
+	}
+	return l
+}
+
+// uniform reports that all rows say the same in a column.
+func (t *table) uniform(i int) bool {
+	for _, row := range t.rows {
+		if row[i] != t.rows[0][i] {
+			return false
+		}
+	}
+	return true
+}
+
+// total is the width of a line.
+func (l layout) total() int {
+	sum, shown := 0, 0
+	for _, w := range l.width {
+		if w >= 0 {
+			sum, shown = sum+w, shown+1
+		}
+	}
+	return sum + 2*max(shown-1, 0)
+}
+
+// line aligns one row; paint, where it is not nil, is for every cell.
+func (l layout) line(cols []column, cells []string, paint func(string) string) string {
+	var b strings.Builder
+	for i, c := range cells {
+		if l.width[i] < 0 {
+			continue
+		}
+		c = short(c, l.width[i])
+		pad := strings.Repeat(" ", l.width[i]-utf8.RuneCountInString(c))
+		if b.Len() > 0 || i > 0 && l.width[0] >= 0 {
+			b.WriteString("  ")
+		}
+		if style := cols[i].paint; paint == nil && style != nil {
+			c = style(c)
+		} else if paint != nil {
+			c = paint(c)
+		}
+		if cols[i].right {
+			b.WriteString(pad + c)
+		} else {
+			b.WriteString(c + pad)
+		}
+	}
+	return b.String()
+}
