@@ -1,0 +1,108 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+func sample() *table {
+	t := newTable(col("id"), same("stream"), num("entries"), flex("path", 6), flex("message", 10))
+	t.add("a1", "shop", "1,204", "/items/*/quantity", "must be integer, is string")
+	t.add("b22", "shop", "7", "/größe", "is missing")
+	return t
+}
+
+func lines(t *table, limit int) []string {
+	var b bytes.Buffer
+	t.write(&b, style{}, "  ", limit)
+	return strings.Split(strings.TrimSuffix(b.String(), "\n"), "\n")
+}
+
+// A pipe gets everything, aligned: numbers to the right, by characters and not by bytes.
+func TestTableAligns(t *testing.T) {
+	got := strings.Join(lines(sample(), 0), "\n")
+	want := strings.Join([]string{
+		"  id   stream  entries  path               message",
+		"  a1   shop      1,204  /items/*/quantity  must be integer, is string",
+		"  b22  shop          7  /größe             is missing",
+	}, "\n")
+	if got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+// No line is longer than a terminal that can be met, what cannot be shortened is whole,
+// and a column that says the same in each row is said once.
+func TestTableFitsTheTerminal(t *testing.T) {
+	natural := 0
+	for _, l := range lines(sample(), 0) {
+		natural = max(natural, utf8.RuneCountInString(l))
+	}
+	for limit := 34; limit < 90; limit++ {
+		got := lines(sample(), limit)
+		for _, l := range got {
+			if n := utf8.RuneCountInString(l); n > limit {
+				t.Fatalf("limit %d: a line of %d: %q", limit, n, l)
+			}
+		}
+		text := strings.Join(got, "\n")
+		for _, whole := range []string{"a1", "b22", "1,204", "shop"} {
+			if !strings.Contains(text, whole) {
+				t.Fatalf("limit %d: %q is not whole in\n%s", limit, whole, text)
+			}
+		}
+		if once := strings.Count(text, "shop") == 1; once != (limit < natural) {
+			t.Fatalf("limit %d: stream said once: %v\n%s", limit, once, text)
+		}
+	}
+}
+
+// A table that no shortening brings to the width is written all the same.
+func TestTableTooNarrow(t *testing.T) {
+	if got := strings.Join(lines(sample(), 5), "\n"); !strings.Contains(got, "1,204") || !strings.Contains(got, "…") {
+		t.Errorf("got\n%s", got)
+	}
+}
+
+// Text from outside does not drive the terminal: escapes, new lines and reordering go.
+func TestTableCleansCells(t *testing.T) {
+	tab := newTable(col("path"))
+	tab.add("/a\x1b[31m\nb\u202e\u009bc\x7f\xff")
+	got := lines(tab, 0)
+	if want := "  /a�[31m b��c��"; len(got) != 2 || got[1] != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// Colour does not change the alignment.
+func TestTableStyled(t *testing.T) {
+	var plain, styled bytes.Buffer
+	sample().write(&plain, style{}, "", 60)
+	sample().write(&styled, style{on: true}, "", 60)
+	bare := strings.NewReplacer("\x1b[2m", "", "\x1b[0m", "").Replace(styled.String())
+	trim := func(s string) string {
+		ls := strings.Split(s, "\n")
+		for i := range ls {
+			ls[i] = strings.TrimRight(ls[i], " ")
+		}
+		return strings.Join(ls, "\n")
+	}
+	if styled.String() == plain.String() || trim(bare) != trim(plain.String()) {
+		t.Errorf("got\n%q\nwant, but for colour,\n%q", styled.String(), plain.String())
+	}
+}
+
+func TestFormats(t *testing.T) {
+	for _, c := range []struct{ got, want string }{
+		{count(0), "0"}, {count(999), "999"}, {count(1000), "1,000"}, {count(int64(-1234567)), "-1,234,567"},
+		{size(999), "999 B"}, {size(1_500), "1.5 kB"}, {size(2_500_000), "2.5 MB"}, {size(1_234_000_000), "1.23 GB"},
+		{short("größe", 5), "größe"}, {short("größer", 5), "größ…"}, {short("ab", 0), ""},
+		{money(1234.5), "1,234.50"}, {money(0.999), "1.00"},
+	} {
+		if c.got != c.want {
+			t.Errorf("got %q, want %q", c.got, c.want)
+		}
+	}
+}
