@@ -23,8 +23,8 @@ func (e *env) applyCmd() *cobra.Command {
 		Use:   "apply -f FILE|DIR",
 		Short: "Make streams, schemas and rules what the files say: all of it or none",
 		Long: `Apply sends the resources of a file, or of all .yaml, .yml and .json files directly in a
-directory, as one change: it takes effect whole, or is refused whole with file, line and
-column of everything that is wrong.`,
+directory, as one change: it takes effect whole, or is refused whole with the file
+and the place of everything that is wrong.`,
 		Example: "  lazaret apply -f examples/clickstream --dry-run\n  lazaret apply -f examples/clickstream",
 		Args:    cobra.NoArgs,
 	}
@@ -41,7 +41,7 @@ column of everything that is wrong.`,
 		}
 		out, err := c.Apply(ctx, resources, dryRun)
 		if err != nil {
-			return refused(err)
+			return refused(err, resources)
 		}
 		if e.output == "json" {
 			return e.printJSON(out)
@@ -51,13 +51,26 @@ column of everything that is wrong.`,
 	})
 }
 
-// refused makes a refusal of what the user wrote an error of configuration.
-func refused(err error) error {
+// refused makes a refusal of what the user wrote an error of configuration, with the
+// files that it is about. A schema is sent without its white space, so that a line in it
+// says nothing: its place is the pointer.
+func refused(err error, resources []catalog.Resource) error {
 	var p *client.Problem
-	if errors.As(err, &p) && (p.Status == 400 || p.Status == 422) {
-		return badConfig(err)
+	if !errors.As(err, &p) || (p.Status != 400 && p.Status != 422) {
+		return err
 	}
-	return err
+	for i := range p.Errors {
+		f := &p.Errors[i]
+		for _, r := range resources {
+			if r.Key() == f.Resource && f.File == "" {
+				f.File = r.File
+				if r.Kind == catalog.KindSchema {
+					f.Line, f.Column = 0, 0
+				}
+			}
+		}
+	}
+	return badConfig(err)
 }
 
 func (e *env) printOutcomes(results []client.Outcome) {

@@ -48,22 +48,22 @@ func (p *Problem) Error() string {
 	return b.String()
 }
 
-// String is one line with the place, and the snippet below it.
+// String is one line with the place, and the snippet below it. Line and column come
+// after the pointer, since they count within what it points to.
 func (f Fault) String() string {
 	var b strings.Builder
+	if f.File != "" {
+		b.WriteString(f.File + ": ")
+	}
 	if f.Resource != "" {
 		b.WriteString(f.Resource + ": ")
 	}
-	if f.File != "" {
-		b.WriteString(f.File + ":")
-	}
+	place := f.Pointer
 	if f.Line > 0 {
-		fmt.Fprintf(&b, "%d:%d: ", f.Line, f.Column)
-	} else if f.File != "" {
-		b.WriteString(" ")
+		place = strings.TrimSpace(fmt.Sprintf("%s %d:%d", place, f.Line, f.Column))
 	}
-	if f.Pointer != "" {
-		b.WriteString(f.Pointer + ": ")
+	if place != "" {
+		b.WriteString(place + ": ")
 	}
 	b.WriteString(f.Message)
 	if f.Snippet != "" {
