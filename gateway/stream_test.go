@@ -27,7 +27,9 @@ func TestValidateNamesEachMistake(t *testing.T) {
 		"": {
 			func(*gateway.Stream) {},
 			func(s *gateway.Stream) { s.Schema = nil },
-			func(s *gateway.Stream) { s.Sink = http(gateway.HTTPSink{URL: "https://h:8/p?q=1", HeadersFile: "auth"}) },
+			func(s *gateway.Stream) {
+				s.Sink = http(gateway.HTTPSink{URL: "https://h:8/p?q=1", HeadersFile: "auth"})
+			},
 			func(s *gateway.Stream) { s.Sink = gateway.SinkSpec{Stdout: &gateway.StdoutSink{Format: "event"}} },
 			func(s *gateway.Stream) { s.Name = "0" + strings.Repeat("x", 62) },
 		},

@@ -76,8 +76,8 @@ func (v *InvalidStream) add(pointer, format string, args ...any) {
 
 func (v *InvalidStream) schema(ref *SchemaRef) {
 	unprintable := func(r rune) bool { return !unicode.IsPrint(r) }
-	if ref.Subject == "" || len(ref.Subject) > 255 || strings.ContainsFunc(ref.Subject, unprintable) {
-		v.add("/schema/subject", "must name a schema subject, in 1 to 255 printable characters")
+	if ref.Subject == "" || len(ref.Subject) > 128 || strings.ContainsFunc(ref.Subject, unprintable) {
+		v.add("/schema/subject", "must name a schema subject, in 1 to 128 printable characters")
 	}
 	if ref.Version < 0 {
 		v.add("/schema/version", "must be 1 or more; leave it out to follow the latest version")

@@ -43,6 +43,9 @@ func NewStore(ctx context.Context, d *db.DB) (*Store, error) {
 	return &Store{db: d, payloads: p, write: d.Write, now: time.Now, pageEntries: pageEntries, pageBytes: pageBytes}, nil
 }
 
+// Ready returns nil, or why the store takes no writes now, such as a full disk.
+func (s *Store) Ready() error { return s.db.Ready() }
+
 // Add makes an entry of each record and returns nil when all are durable. A record
 // whose QuarantineID or whose (stream, Source.Unique) has an entry already makes none,
 // so that Add can be repeated after an error. A record without a QuarantineID gets one.

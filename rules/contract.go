@@ -10,6 +10,7 @@ import (
 
 	"github.com/lazaret/lazaret"
 	"github.com/lazaret/lazaret/internal/cloudevents"
+	"github.com/lazaret/lazaret/internal/jsonread"
 	"github.com/lazaret/lazaret/schemas"
 )
 
@@ -63,7 +64,7 @@ func NewContract(cfg ContractConfig) (*Contract, error) {
 	}
 	c := &Contract{cfg: cfg, schema: cfg.Schema, clock: time.Now}
 	if c.schema == nil {
-		c.schema = schemas.Any()
+		c.schema = schemas.Any(jsonread.DefaultLimits)
 	}
 	if cfg.Rules != nil {
 		c.rules, c.meta = cfg.Rules.rules, cfg.Rules.meta

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/lazaret/lazaret"
+	"github.com/lazaret/lazaret/internal/jsonread"
 	"github.com/lazaret/lazaret/schemas"
 )
 
@@ -16,7 +17,7 @@ func contract(t testing.TB, set Set, change ...func(*ContractConfig)) *Contract 
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg := ContractConfig{Stream: "orders", Version: lazaret.Version{Stream: 3, RuleSet: 2}, Schema: schemas.Any(), Rules: p}
+	cfg := ContractConfig{Stream: "orders", Version: lazaret.Version{Stream: 3, RuleSet: 2}, Schema: schemas.Any(jsonread.DefaultLimits), Rules: p}
 	for _, f := range change {
 		f(&cfg)
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/lazaret/lazaret/internal/jsonread"
 )
 
 // clickstream is the schema of the benchmarks' events.
@@ -47,7 +49,7 @@ func BenchmarkVerdict(b *testing.B) {
 		{"valid/0.75KB", s, event(750), true},
 		{"valid/10KB", s, event(10_000), true},
 		{"invalid/10KB", s, []byte(bad), false},
-		{"any/10KB", Any(), event(10_000), true},
+		{"any/10KB", Any(jsonread.DefaultLimits), event(10_000), true},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			b.SetBytes(int64(len(c.payload)))

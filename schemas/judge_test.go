@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/lazaret/lazaret"
+	"github.com/lazaret/lazaret/internal/jsonread"
 )
 
 func mustCompile(t testing.TB, schema string) *Schema {
@@ -153,11 +154,11 @@ func TestReasonsAreBounded(t *testing.T) {
 // TestAny: every well-formed text passes, and others do not.
 func TestAny(t *testing.T) {
 	for _, good := range []string{`1`, `null`, `"x"`, `[{"a":[]}]`} {
-		if r := judge(t, Any(), good); len(r) != 0 {
+		if r := judge(t, Any(jsonread.DefaultLimits), good); len(r) != 0 {
 			t.Errorf("%s: %v", good, r)
 		}
 	}
-	if r := judge(t, Any(), `{`); len(r) != 1 || r[0].Code != lazaret.CodeSyntax {
+	if r := judge(t, Any(jsonread.DefaultLimits), `{`); len(r) != 1 || r[0].Code != lazaret.CodeSyntax {
 		t.Errorf("got %v", r)
 	}
 }

@@ -30,7 +30,7 @@ type Result struct {
 }
 
 // Any returns a schema that accepts every well-formed JSON text under the default limits.
-func Any() *Schema { return &Schema{} }
+func Any(limits jsonread.Limits) *Schema { return &Schema{limits: limits} }
 
 // Judge says whether a payload is good and, if not, why. An error means that we failed,
 // never that the payload is bad.

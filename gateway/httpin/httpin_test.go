@@ -227,7 +227,7 @@ func TestHeadersKept(t *testing.T) {
 	for _, h := range s.sink.take()[0].Event.Headers {
 		kept[h.Name] = h.Value
 	}
-	want := map[string]string{"content-type": jsonType, "traceparent": "00-1-2-01", "tracestate": "a=b", "ce-specversion": "1.0", "ce-id": "1"}
+	want := map[string]string{"traceparent": "00-1-2-01", "tracestate": "a=b", "ce-specversion": "1.0", "ce-id": "1"}
 	if !reflect.DeepEqual(kept, want) {
 		t.Errorf("kept %v", kept)
 	}

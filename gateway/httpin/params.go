@@ -167,11 +167,18 @@ func (p *params) idempotencyKey(c *web.Ctx) error {
 	return nil
 }
 
+// maxTrace is how long a trace header may be to be kept, in bytes: what W3C Trace Context
+// asks a platform to pass on.
+const maxTrace = 512
+
 // keep keeps the headers that belong to the events, and none that are secrets.
 func (p *params) keep(name, value string) {
 	name = strings.ToLower(name)
 	switch {
-	case name == "traceparent", name == "tracestate", name == "content-type":
+	case name == "traceparent", name == "tracestate":
+		if len(value) > maxTrace {
+			return // W3C lets a long one be dropped; each event of the request would carry it
+		}
 	case p.mode == modeBinary && strings.HasPrefix(name, "ce-"):
 	default:
 		return

@@ -197,7 +197,7 @@ func (a *App) listeners(store *quarantine.Store) error {
 		Limits: httpin.Limits{BodyBytes: int64(a.cfg.Limits.Body), DecodedBytes: int64(a.cfg.Limits.Decoded)},
 	})
 	if err != nil {
-		return err
+		return fmt.Errorf("%w: limits.decoded and limits.in_flight: %w", ErrConfig, err)
 	}
 	manage, err := admin.New(admin.Config{
 		Catalog: a.catalog, Quarantine: store, Jobs: a.jobs, Auth: a.guard, Metrics: a.metrics.Handler(),

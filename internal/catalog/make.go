@@ -103,7 +103,7 @@ func (m *maker) program(ctx context.Context, stream string, number int) (*rules.
 // version compiles a stream's version, whose SchemaVersion and RuleSet are concrete.
 // What is wrong with it is a *Refused.
 func (m *maker) version(ctx context.Context, s gateway.Stream) (*version, error) {
-	schema := schemas.Any()
+	schema := schemas.Any(m.c.conf.Limits)
 	id := lazaret.Version{Stream: s.Version, RuleSet: s.RuleSet}
 	if s.Schema != nil {
 		var err error

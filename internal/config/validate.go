@@ -47,7 +47,7 @@ func (c Config) Validate() error {
 	p.tokens(c.Tokens)
 	p.check(slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level), "log.level", "expected debug, info, warn or error")
 	p.check(slices.Contains([]string{"text", "json"}, c.Log.Format), "log.format", "expected text or json")
-	p.between("reprocess.concurrency", int64(c.Reprocess.Concurrency), 1, 64)
+	p.between("reprocess.concurrency", int64(c.Reprocess.Concurrency), 1, 32)
 	p.duration("shutdown_timeout", c.ShutdownTimeout)
 	return errors.Join(p...)
 }
@@ -55,7 +55,7 @@ func (c Config) Validate() error {
 func (p *problems) limits(l Limits) {
 	p.size("limits.event", l.Event, 1<<10, 1<<30)
 	p.size("limits.body", l.Body, 1<<10, 1<<30)
-	p.size("limits.decoded", l.Decoded, 1<<10, 4<<30)
+	p.size("limits.decoded", l.Decoded, 1<<10, 256<<20)
 	p.size("limits.in_flight", l.InFlight, 1<<20, 1<<40)
 	p.size("limits.admin_body", l.AdminBody, 1<<10, 64<<20)
 	p.between("limits.batch_events", int64(l.BatchEvents), 1, 1_000_000)

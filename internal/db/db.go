@@ -106,6 +106,9 @@ func Open(ctx context.Context, cfg Config) (_ *DB, err error) {
 			return nil, err
 		}
 	}
+	if err = private(cfg.Path); err != nil {
+		return nil, err
+	}
 	if d.write, err = openPool(cfg.Path, false, 1); err != nil {
 		return nil, err
 	}
@@ -117,6 +120,16 @@ func Open(ctx context.Context, cfg Config) (_ *DB, err error) {
 	}
 	d.writer, err = newWriter(ctx, d.write, cfg)
 	return d, err
+}
+
+// private makes a new file that only its owner can read, for payloads are in it. SQLite
+// gives its -wal and -shm the same mode.
+func private(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	return f.Close()
 }
 
 // openPool opens connections of one kind: the single writer's, or the readers'.

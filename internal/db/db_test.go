@@ -373,3 +373,37 @@ func BenchmarkWrite(b *testing.B) {
 		})
 	}
 }
+
+// A store that needs no migration opens under the floor of free space, to be looked at.
+func TestOpensUnderTheFloor(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store.db")
+	d := open(t, Config{Path: path})
+	if err := put(d, "a", nil); err != nil {
+		t.Fatal(err)
+	}
+	d.Close()
+	d = open(t, Config{Path: path, MinFree: 1 << 62})
+	if n := count(t, d); n != 1 {
+		t.Errorf("%d rows, want 1", n)
+	}
+	if err := put(d, "b", nil); !errors.Is(err, ErrFull) {
+		t.Errorf("write: %v", err)
+	}
+}
+
+// Payloads are in the store: nobody but its owner reads a new one.
+func TestFileIsPrivate(t *testing.T) {
+	d := open(t, Config{})
+	if err := put(d, "a", nil); err != nil {
+		t.Fatal(err)
+	}
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		info, err := os.Stat(d.Path() + suffix)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s%s has mode %o", d.Path(), suffix, info.Mode().Perm())
+		}
+	}
+}
