@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -59,9 +60,7 @@ func (e *env) remote(cmd *cobra.Command, tries int, run func(ctx context.Context
 func (e *env) client(tries int) (*client.Client, error) {
 	cfg := client.Config{Server: e.server, Agent: "lazaret/" + version, Retries: tries}
 	if tries > impatient {
-		cfg.Waiting = func(err error, wait time.Duration) {
-			e.status("%v; trying again in %s", err, wait.Round(100*time.Millisecond))
-		}
+		cfg.Waiting = e.waiting()
 	}
 	if cfg.Server == "" {
 		cfg.Server = e.getenv("LAZARET_SERVER")
@@ -92,6 +91,21 @@ func (e *env) client(tries int) (*client.Client, error) {
 		return nil, &exit{exitUsage, err}
 	}
 	return c, nil
+}
+
+// waiting tells why work does not go on, at most every two seconds however many requests
+// wait.
+func (e *env) waiting() func(error, time.Duration) {
+	var mu sync.Mutex
+	last := time.Now()
+	return func(err error, _ time.Duration) {
+		mu.Lock()
+		defer mu.Unlock()
+		if time.Since(last) >= 2*time.Second {
+			last = time.Now()
+			e.status("still trying: %v", err)
+		}
+	}
 }
 
 // advise says what to do about failures that a flag or a variable mends.
