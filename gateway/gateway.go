@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/lazaret/lazaret"
 )
@@ -40,6 +41,7 @@ type Config struct {
 type Gateway struct {
 	conf     Config
 	inFlight atomic.Int64
+	judging  *semaphore.Weighted // of maxJudging bytes
 
 	mu       sync.Mutex
 	working  int
@@ -70,7 +72,7 @@ func New(conf Config) (*Gateway, error) {
 	if conf.Log == nil {
 		conf.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Gateway{conf: conf, idle: make(chan struct{})}, nil
+	return &Gateway{conf: conf, judging: semaphore.NewWeighted(maxJudging), idle: make(chan struct{})}, nil
 }
 
 // Limits returns the limits in force.

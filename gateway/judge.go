@@ -19,6 +19,14 @@ const (
 	parallelBytes  = 256 << 10
 )
 
+// A decoded event can take forty times the memory of its bytes. So no more than
+// maxJudging bytes of events are judged at a time, over all requests; an event counts as
+// at least minJudging, and a larger one than maxJudging is judged alone.
+const (
+	minJudging = 32 << 10
+	maxJudging = 4 << 20
+)
+
 // judge gets the verdict on each event. The records are in the order of the events.
 func (g *Gateway) judge(ctx context.Context, active *Active, req *Request, t *ticket) ([]lazaret.Record, error) {
 	start := time.Now()
@@ -79,7 +87,12 @@ func (g *Gateway) judgeAll(ctx context.Context, judge Judge, records []lazaret.R
 }
 
 func (g *Gateway) judgeOne(ctx context.Context, judge Judge, r *lazaret.Record) error {
+	cost := min(max(int64(len(r.Event.Data)), minJudging), maxJudging)
 	err := g.guard("judge", func() (err error) {
+		if err := g.judging.Acquire(ctx, cost); err != nil {
+			return err
+		}
+		defer g.judging.Release(cost)
 		r.Verdict, err = judge.Judge(ctx, r.Event)
 		return err
 	})

@@ -10,6 +10,9 @@ import (
 	"github.com/lazaret/lazaret/quarantine"
 )
 
+// cursorMark tells a cursor of these lists from other text.
+const cursorMark = "after:"
+
 // page cuts a list, which key orders, to what the parameters limit and cursor ask for,
 // and returns the cursor of the next page. The cursor holds the key of the last item, so
 // that pages neither repeat nor miss what stays.
@@ -24,16 +27,17 @@ func page[T any](r *request, list []T, key func(T) string) (part []T, next strin
 	}
 	if p.Cursor != "" {
 		after, err := base64.RawURLEncoding.DecodeString(p.Cursor)
-		if err != nil {
+		last, ok := strings.CutPrefix(string(after), cursorMark)
+		if err != nil || !ok {
 			return nil, "", badRequest("This is no cursor of this list: pass the next of the page before as it is.")
 		}
-		for len(list) > 0 && strings.Compare(key(list[0]), string(after)) <= 0 {
+		for len(list) > 0 && key(list[0]) <= last {
 			list = list[1:]
 		}
 	}
 	if len(list) > limit {
 		list = list[:limit]
-		next = base64.RawURLEncoding.EncodeToString([]byte(key(list[limit-1])))
+		next = base64.RawURLEncoding.EncodeToString([]byte(cursorMark + key(list[limit-1])))
 	}
 	if list == nil {
 		list = []T{}

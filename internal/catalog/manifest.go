@@ -17,6 +17,9 @@ import (
 // maxFile bounds a manifest, and a file that one names, in bytes.
 const maxFile = yamlread.MaxBytes
 
+// maxResources is how many resources one text may hold.
+const maxResources = 1000
+
 // ParseManifests reads resources from a text: YAML documents separated by "---", each a
 // resource, or one JSON or YAML document {"resources":[…]}. The name is what errors
 // call the text. readFile finds the files that Schema resources name; nil forbids them.
@@ -28,6 +31,9 @@ func ParseManifests(name string, data []byte, readFile func(name string) ([]byte
 	}
 	var list []Resource
 	var errs []error
+	if len(docs) > maxResources {
+		return nil, fmt.Errorf("%s: %d documents; at most %d resources are taken at once", name, len(docs), maxResources)
+	}
 	for _, doc := range docs {
 		if _, ok := doc.Locate("/resources"); ok && doc.Kind() == "" {
 			inner, err := parseList(doc, readFile)
@@ -55,6 +61,9 @@ func parseList(doc yamlread.Document, readFile func(string) ([]byte, error)) ([]
 		return nil, err
 	}
 	var list []Resource
+	if n := len(body.Resources); n > maxResources {
+		return nil, doc.Error("/resources", fmt.Sprintf("%d resources; at most %d are taken at once", n, maxResources))
+	}
 	var errs []error
 	for i, raw := range body.Resources {
 		at := fmt.Sprintf("/resources/%d", i)

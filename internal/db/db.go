@@ -95,6 +95,9 @@ func Open(ctx context.Context, cfg Config) (_ *DB, err error) {
 	if kind := networkFileSystem(dir); kind != "" {
 		return nil, fmt.Errorf("the store's directory %s is on a network file system (%s), where SQLite cannot keep its promises: put store.path on a local disk", dir, kind)
 	}
+	if err := notEmptied(cfg.Path); err != nil {
+		return nil, err
+	}
 	d := &DB{cfg: cfg, log: cfg.Log}
 	defer func() {
 		if err != nil {
@@ -102,7 +105,7 @@ func Open(ctx context.Context, cfg Config) (_ *DB, err error) {
 		}
 	}()
 	if cfg.Exclusive {
-		if d.lock, err = lockFile(cfg.Path + ".lock"); err != nil {
+		if d.lock, err = lockFile(cfg.Path + lockSuffix); err != nil {
 			return nil, err
 		}
 	}
@@ -121,6 +124,22 @@ func Open(ctx context.Context, cfg Config) (_ *DB, err error) {
 	d.writer, err = newWriter(ctx, d.write, cfg)
 	return d, err
 }
+
+// notEmptied refuses a file that a server has used and that is empty now: to take it for a
+// new store would be to forget the quarantine, and the tokens that keep others out.
+func notEmptied(path string) error {
+	info, err := os.Stat(path)
+	if err != nil || info.Size() > 0 {
+		return nil
+	}
+	if _, err := os.Stat(path + lockSuffix); err != nil {
+		return nil
+	}
+	return fmt.Errorf("%w: %s is empty, and was used before. Restore a backup; or, to begin anew, delete it and %s", ErrCorrupt, path, filepath.Base(path)+lockSuffix)
+}
+
+// lockSuffix is what the lock file's name has after the store's.
+const lockSuffix = ".lock"
 
 // private makes a new file that only its owner can read, for payloads are in it. SQLite
 // gives its -wal and -shm the same mode.

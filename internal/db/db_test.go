@@ -407,3 +407,19 @@ func TestFileIsPrivate(t *testing.T) {
 		}
 	}
 }
+
+// A store that was emptied is not a new store.
+func TestEmptiedFileIsRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store.db")
+	d := open(t, Config{Path: path, Exclusive: true})
+	if err := put(d, "a", nil); err != nil {
+		t.Fatal(err)
+	}
+	d.Close()
+	if err := os.Truncate(path, 0); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(t.Context(), Config{Path: path, Exclusive: true}); !errors.Is(err, ErrCorrupt) {
+		t.Errorf("got %v, want ErrCorrupt", err)
+	}
+}

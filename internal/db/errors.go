@@ -16,7 +16,13 @@ func primary(err error) int {
 	return 0
 }
 
-func isFull(err error) bool { return primary(err) == sqlite3.SQLITE_FULL }
+// isFull reports a write that the system refused: for want of room, or because of a quota or
+// a file-size limit, which SQLite tells from no other refused write. It undoes the
+// transaction; no fsync has failed.
+func isFull(err error) bool {
+	var e *sqlite.Error
+	return errors.As(err, &e) && (e.Code() == sqlite3.SQLITE_FULL || e.Code() == sqlite3.SQLITE_IOERR_WRITE)
+}
 
 func isCorrupt(err error) bool {
 	c := primary(err)
