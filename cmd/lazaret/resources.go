@@ -64,7 +64,11 @@ func refused(err error, resources []catalog.Resource) error {
 		for _, r := range resources {
 			if r.Key() == f.Resource && f.File == "" {
 				f.File = r.File
-				if r.Kind == catalog.KindSchema {
+				line, column, ok := r.Place(f.Pointer, f.Line, f.Column)
+				switch {
+				case ok:
+					f.Line, f.Column = line, column
+				case r.Kind == catalog.KindSchema:
 					f.Line, f.Column = 0, 0
 				}
 			}

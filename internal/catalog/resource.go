@@ -45,6 +45,23 @@ type Resource struct {
 	locate func(pointer string) (yamlread.Position, bool)
 }
 
+// Place finds where in its file a fault stands: at the pointer and, where the value there is
+// a text that stands in the file as it is, at line and column (from 1; 0 for none) of that
+// text. It returns false if the file's text is not known.
+func (r Resource) Place(pointer string, line, column int) (int, int, bool) {
+	if r.locate == nil {
+		return 0, 0, false
+	}
+	p, ok := r.locate(pointer)
+	if !ok {
+		return 0, 0, false
+	}
+	if p.Verbatim && line > 0 && column > 0 {
+		return p.Line + line - 1, p.Column + column - 1, true
+	}
+	return p.Line, p.Column, true
+}
+
 // Key names the resource in results and faults, as in "RuleSet/clickstream".
 func (r Resource) Key() string { return string(r.Kind) + "/" + r.Name }
 

@@ -182,7 +182,7 @@ func TestProblemText(t *testing.T) {
 		fmt.Fprint(w, "<html>a proxy's own page</html>")
 	})
 	_, err := c.Entry(t.Context(), "x")
-	want := "Refused. (422)\n  r.yaml: RuleSet/s: /rules/0/expr 1:3: unexpected\n    a b\n      ^\n  other"
+	want := "Refused. (422)\n  r.yaml:1:3: RuleSet/s /rules/0/expr: unexpected\n    a b\n      ^\n  other"
 	if err == nil || err.Error() != want {
 		t.Errorf("got\n%v\nwant\n%s", err, want)
 	}

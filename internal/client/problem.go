@@ -52,17 +52,18 @@ func (p *Problem) Error() string {
 // after the pointer, since they count within what it points to.
 func (f Fault) String() string {
 	var b strings.Builder
-	if f.File != "" {
+	at := ""
+	if f.Line > 0 {
+		at = fmt.Sprintf("%d:%d", f.Line, f.Column)
+	}
+	switch {
+	case f.File != "" && at != "":
+		b.WriteString(f.File + ":" + at + ": ")
+		at = ""
+	case f.File != "":
 		b.WriteString(f.File + ": ")
 	}
-	if f.Resource != "" {
-		b.WriteString(f.Resource + ": ")
-	}
-	place := f.Pointer
-	if f.Line > 0 {
-		place = strings.TrimSpace(fmt.Sprintf("%s %d:%d", place, f.Line, f.Column))
-	}
-	if place != "" {
+	if place := strings.Join(strings.Fields(f.Resource+" "+f.Pointer+" "+at), " "); place != "" {
 		b.WriteString(place + ": ")
 	}
 	b.WriteString(f.Message)
