@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io/fs"
 	"os"
 	"path"
 	"time"
@@ -17,6 +18,7 @@ type committer struct {
 	seg     *segment // nil: none is open
 	// announced is the segment that the journal says is open, if it could not be made yet.
 	announced string
+	loss      error // what was found gone last, for File.lost
 }
 
 // run commits what is queued, closes segments that are due, and ends when the sink is
@@ -32,6 +34,7 @@ func (s *File) run() {
 		case <-s.wake:
 		case <-timer.C:
 		}
+		c.healIfLost()
 		c.closeIfDue()
 		for group := c.take(); group != nil; group = c.take() {
 			c.commit(group)
@@ -98,7 +101,7 @@ func (c *committer) commit(group []*op) {
 	}
 	err := c.alivePart()
 	if err == nil {
-		err = c.attempt(group, done.Bytes)
+		err = c.place(group, done.Bytes)
 	}
 	c.note(err)
 	done.Err, done.Took = err, time.Since(start)
@@ -186,6 +189,10 @@ func (c *committer) append(group []*op, forgets []string) error {
 	if err := syncBoth(c.seg.f, c.journal.f); err != nil {
 		return c.fail(err)
 	}
+	// Only now, so that nothing that happened before the acknowledgement is missed.
+	if err := c.verify(); err != nil {
+		return c.undo(err)
+	}
 	c.seg.size = e.To
 	c.journal.size += n
 	return nil
@@ -221,6 +228,9 @@ func (c *committer) describe(err error) error {
 
 // fail makes the sink refuse everything from here on.
 func (c *committer) fail(cause error) error {
+	if errors.Is(cause, fs.ErrNotExist) { // a directory to be synced is gone: nothing the disk did
+		return fileError(c.cfg, fmt.Errorf("a directory of the sink was %w: %w", errGone, cause))
+	}
 	err := fileError(c.cfg, fmt.Errorf("%w: %w", ErrFailed, cause))
 	c.mu.Lock()
 	c.failed = err
@@ -241,7 +251,11 @@ func (c *committer) closeIfDue() {
 	if !due {
 		return
 	}
-	if err := c.closeSegment(); err != nil {
+	err := c.explain(c.closeSegment())
+	if c.isLost() {
+		err = c.heal()
+	}
+	if err != nil {
 		c.note(err)
 		if c.seg != nil {
 			c.seg.due = now.Add(notReadyFor)
@@ -252,10 +266,33 @@ func (c *committer) closeIfDue() {
 // untilDue returns how long the open segment may stay open.
 func (c *committer) untilDue() time.Duration {
 	const idle, least = time.Hour, 10 * time.Millisecond
-	if c.seg == nil || c.alivePart() != nil {
+	if c.alivePart() != nil {
+		return idle
+	}
+	if c.isLost() {
+		return notReadyFor
+	}
+	if c.seg == nil {
 		return idle
 	}
 	return min(idle, max(least, c.seg.due.Sub(c.cfg.Clock())))
+}
+
+// markClosed makes the journal say that the segment is closed. Without the mark all is as
+// good; the next start may only warn of a segment that was taken away in good order.
+func (c *committer) markClosed() error {
+	n, err := c.journal.write(&entry{Closed: true})
+	if err != nil {
+		if err := c.journal.undo(); err != nil {
+			return c.fail(err)
+		}
+		return nil
+	}
+	if err := c.journal.f.Sync(); err != nil {
+		return c.fail(err)
+	}
+	c.journal.size += n
+	return nil
 }
 
 // compact writes the journal anew if it has grown. Only called while no segment is open.
@@ -282,15 +319,15 @@ func (c *committer) compact() error {
 func (c *committer) finish() error {
 	err := c.alivePart()
 	if err == nil && c.seg != nil {
-		err = c.closeSegment()
+		err = c.explain(c.closeSegment())
+	}
+	if c.isLost() { // for the memory of the IDs
+		err = c.heal()
 	}
 	if err == nil {
 		err = c.flushForgets()
 	}
-	if c.seg != nil { // for the next start to mend
-		err = errors.Join(err, c.seg.f.Close())
-	}
-	return errors.Join(err, c.journal.f.Close(), c.lock.Close(), c.fs.Close())
+	return errors.Join(err, c.drop(), c.fs.Close()) // an open segment is for the next start to mend
 }
 
 // flushForgets writes what was forgotten since the last group.
@@ -385,6 +422,9 @@ func (c *committer) freeName(now time.Time) (string, error) {
 // still open, or the sink has failed.
 func (c *committer) closeSegment() error {
 	g := c.seg
+	if err := c.verify(); err != nil {
+		return c.describe(err)
+	}
 	if err := g.f.Sync(); err != nil { // a truncation after a failed write may not be durable yet
 		return c.fail(err)
 	}
@@ -394,6 +434,9 @@ func (c *committer) closeSegment() error {
 	c.seg = nil
 	if err := errors.Join(c.fs.SyncDir(path.Dir(g.name)), g.f.Close()); err != nil {
 		return c.fail(err)
+	}
+	if err := c.markClosed(); err != nil {
+		return err
 	}
 	return c.compact()
 }

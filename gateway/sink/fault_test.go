@@ -77,6 +77,25 @@ func (f *faulty) SyncDir(name string) error {
 	return f.files.SyncDir(name)
 }
 
+func (f *faulty) Lookup(name string) (fs.FileInfo, error) {
+	if err := f.hit("lookup " + name); err != nil {
+		return nil, err
+	}
+	return f.files.Lookup(name)
+}
+
+func (f *faulty) Anew() (files, error) {
+	if err := f.hit("anew"); err != nil {
+		return nil, err
+	}
+	fsys, err := f.files.Anew()
+	if err != nil {
+		return nil, err
+	}
+	f.files = fsys
+	return f, nil
+}
+
 type faultyFile struct {
 	file
 	f *faulty

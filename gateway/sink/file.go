@@ -61,7 +61,12 @@ type FileConfig struct {
 // Write returns nil when its batch is on the disk, with the journal entry that says so;
 // writes that come at the same time share the fsyncs. A File that is opened again
 // after a crash closes the segment that was open at the last group that is whole, so
-// no reader ever sees part of a line or of a batch. All methods are safe for
+// no reader ever sees part of a line or of a batch.
+//
+// Nothing is acknowledged into a file that is no longer under its name: what else
+// deletes or moves the open segment, the journal or a directory above them is noticed
+// before the next acknowledgement and logged as an error, the sink makes its files anew
+// at its path, and writes that were not acknowledged go there. All methods are safe for
 // concurrent use.
 type File struct {
 	cfg    FileConfig
@@ -80,6 +85,7 @@ type File struct {
 	forgets []string // to go into the journal's next entry
 	closed  bool
 	failed  error     // sticky
+	lost    error     // what was deleted or moved away; until that is made anew
 	last    error     // of the last group, if it failed
 	lastAt  time.Time // when that was
 	closing error     // how Close went; final when done is closed
@@ -164,7 +170,7 @@ func (s *File) open() error {
 		return err
 	}
 	s.lock = lock
-	j, seq, err := s.recover()
+	j, seq, err := s.recover(s.ledger, nil)
 	if err != nil {
 		lock.Close()
 		return err
@@ -191,14 +197,14 @@ func openDir(root, dir string) (files, error) {
 		return nil, err
 	}
 	defer top.Close()
-	if err := mkdirs(rooted{top}, dir); err != nil {
+	if err := mkdirs(rooted{Root: top}, dir); err != nil {
 		return nil, err
 	}
 	sub, err := top.OpenRoot(dir)
 	if err != nil {
 		return nil, err
 	}
-	return rooted{sub}, nil
+	return rooted{Root: sub, top: root, dir: dir}, nil
 }
 
 // checkDir accepts a plain relative path that no reader skips and no partition looks like.
@@ -315,7 +321,8 @@ func (s *File) noteForget(ids ...string) {
 	s.mu.Unlock()
 }
 
-// Ready returns nil, or why writes cannot succeed now. After a full disk it says so for
+// Ready returns nil, or why writes cannot succeed now. While the sink's files are deleted
+// or moved away and cannot be made anew, it says so; the sink tries by itself. After a full disk it says so for
 // a second and then lets writes try again.
 func (s *File) Ready() error {
 	if err := s.alive(); err != nil {
@@ -323,6 +330,9 @@ func (s *File) Ready() error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.lost != nil {
+		return s.lost
+	}
 	if s.last != nil && s.cfg.Clock().Sub(s.lastAt).Abs() < notReadyFor {
 		return s.last
 	}

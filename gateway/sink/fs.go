@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
 )
 
 // files is the part of a file system that a file sink uses: one directory tree, named
@@ -22,6 +23,12 @@ type files interface {
 	// Lock takes the exclusive lock of a file until it is closed, or ErrLocked.
 	Lock(name string) (io.Closer, error)
 	Tree() fs.FS
+	// Lookup says what now has the name on the whole path from the root, which is looked
+	// up anew: the tree itself may have been moved away or deleted since it was opened.
+	Lookup(name string) (fs.FileInfo, error)
+	// Anew opens the tree that is now at the path, which it makes if there is none, in
+	// place of this one, which it closes. After an error this one is as it was.
+	Anew() (files, error)
 	Close() error
 }
 
@@ -32,6 +39,7 @@ type file interface {
 	Truncate(size int64) error
 	Sync() error
 	Size() (int64, error)
+	Stat() (fs.FileInfo, error)
 	Close() error
 }
 
@@ -41,7 +49,10 @@ const (
 )
 
 // rooted is files in an os.Root, which no path and no symbolic link leaves.
-type rooted struct{ *os.Root }
+type rooted struct {
+	*os.Root
+	top, dir string // the path of the tree, for Lookup and Anew
+}
 
 type osFile struct{ *os.File }
 
@@ -91,6 +102,19 @@ func (r rooted) Lock(name string) (io.Closer, error) {
 }
 
 func (r rooted) Tree() fs.FS { return r.FS() }
+
+func (r rooted) Lookup(name string) (fs.FileInfo, error) {
+	return os.Lstat(filepath.Join(r.top, r.dir, name))
+}
+
+func (r rooted) Anew() (files, error) {
+	fsys, err := openDir(r.top, r.dir)
+	if err != nil {
+		return nil, err
+	}
+	r.Close()
+	return fsys, nil
+}
 
 // mkdirs makes the directory and those above it, and makes all their entries durable:
 // also of those that exist, since an earlier process may have made them and ended

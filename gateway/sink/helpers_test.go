@@ -114,12 +114,20 @@ func unsynced(t testing.TB, root string) files {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return lazy{rooted{top}}
+	return lazy{rooted{Root: top, top: root, dir: "d"}}
 }
 
 type lazy struct{ files }
 
 func (lazy) SyncDir(string) error { return nil }
+
+func (l lazy) Anew() (files, error) {
+	fsys, err := l.files.Anew()
+	if err != nil {
+		return nil, err
+	}
+	return lazy{fsys}, nil
+}
 
 func (l lazy) OpenFile(name string, flag int, perm fs.FileMode) (file, error) {
 	f, err := l.files.OpenFile(name, flag, perm)

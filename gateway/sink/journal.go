@@ -26,6 +26,8 @@ type entry struct {
 	// Open names the segment that is about to be made; the groups that follow are in it.
 	// The one before it has been closed.
 	Open string `json:"open,omitempty"`
+	// Closed says that the segment has its final name; whoever likes may have taken it away.
+	Closed bool `json:"closed,omitempty"`
 	// Entries, in the first entry of every journal, is how many it was begun with; these
 	// were made durable before it became the journal.
 	Entries int `json:"entries,omitempty"`

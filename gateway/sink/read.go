@@ -48,7 +48,7 @@ func ReadAll(dir string, fn func(line []byte) error) error {
 		return err
 	}
 	for _, name := range names {
-		if err := readSegment(rooted{root}, name, fn); err != nil {
+		if err := readSegment(rooted{Root: root}, name, fn); err != nil {
 			return err
 		}
 	}

@@ -18,6 +18,7 @@ type past struct {
 	seq     uint64
 	open    string  // the last segment that was announced
 	groups  []entry // of that segment, in order
+	closed  bool    // that segment has its final name
 	last    *entry  // not applied yet: it may lack its data
 }
 
@@ -54,22 +55,24 @@ func (p *past) apply(l *ledger) {
 	}
 	p.seq = max(p.seq, e.Seq)
 	if e.Open != "" {
-		p.open, p.groups = e.Open, nil
+		p.open, p.groups, p.closed = e.Open, nil, false
 	}
 	if e.To > 0 {
 		p.groups = append(p.groups, entry{From: e.From, To: e.To, Sum: e.Sum})
 	}
+	p.closed = p.closed || e.Closed
 }
 
 // recover mends what an earlier process left, and begins a new journal. Its order makes
-// it safe to be interrupted at any point and run again.
-func (s *File) recover() (*journal, uint64, error) {
-	p, err := readPast(s.fs, s.ledger)
+// it safe to be interrupted at any point and run again. What the journal remembers is put
+// into l, and then what else is to be remembered.
+func (s *File) recover(l *ledger, also []string) (*journal, uint64, error) {
+	p, err := readPast(s.fs, l)
 	if err != nil {
 		return nil, 0, s.advise(err)
 	}
 	if p.last != nil && p.last.To == 0 { // no data belongs to it
-		p.apply(s.ledger)
+		p.apply(l)
 	}
 	if !p.found {
 		if err := s.salvage(); err != nil {
@@ -82,14 +85,16 @@ func (s *File) recover() (*journal, uint64, error) {
 	}
 	if f != nil {
 		defer f.Close()
-		if err := s.mend(p, f); err != nil {
+		if err := s.mend(p, f, l); err != nil {
 			return nil, 0, s.advise(err)
 		}
-	} else if p.last != nil {
-		// A segment is closed only when all its groups are durable.
-		p.apply(s.ledger)
+	} else if err := s.settlePast(p, l); err != nil {
+		return nil, 0, err
 	}
-	entries := carryOver(p.seq, s.ledger.ids())
+	for _, id := range also {
+		l.remember(id)
+	}
+	entries := carryOver(p.seq, l.ids())
 	if f != nil {
 		entries = append(append(entries, entry{Open: p.open, Seq: p.seq}), p.groups...)
 	}
@@ -98,12 +103,35 @@ func (s *File) recover() (*journal, uint64, error) {
 		return nil, 0, err
 	}
 	if f != nil {
-		if err := s.closeLeft(p); err != nil {
+		if err := s.closeLeft(p, j); err != nil {
 			j.f.Close()
 			return nil, 0, err
 		}
 	}
 	return j, p.seq, nil
+}
+
+// settlePast takes the last entry for true if its segment was closed, which happens only
+// when all its groups are durable. A segment that was never closed, and is not there open
+// either, has been taken away by something else, and the last group, which may not have
+// been acknowledged, with it: its batches may be written again.
+func (s *File) settlePast(p *past, l *ledger) error {
+	if p.closed || (p.last == nil && len(p.groups) == 0) {
+		return nil
+	}
+	there, err := s.fs.Exists(p.open)
+	if err != nil {
+		return err
+	}
+	if !there {
+		s.cfg.Log.Warn("file sink misses the segment that was open last: something else deleted or moved it; "+
+			"what was acknowledged into it may be gone with it", "segment", p.open)
+		return nil
+	}
+	if p.last != nil {
+		p.apply(l)
+	}
+	return nil
 }
 
 // openLeft opens the segment that was being written, or returns nil if there is none.
@@ -121,7 +149,7 @@ func (s *File) openLeft(p *past) (file, error) {
 // mend checks the groups of the open segment and cuts off what lies behind the last
 // whole one. The last entry of the journal may have lost its data, since a crash can
 // come before both are durable; it was not acknowledged then.
-func (s *File) mend(p *past, f file) error {
+func (s *File) mend(p *past, f file, l *ledger) error {
 	size, err := f.Size()
 	if err != nil {
 		return err
@@ -144,7 +172,7 @@ func (s *File) mend(p *past, f file) error {
 		}
 		if ok {
 			kept = p.last.To
-			p.apply(s.ledger)
+			p.apply(l)
 		}
 	}
 	if size != kept {
@@ -196,8 +224,9 @@ func rewrite(f file, from, to int64) error {
 	return nil
 }
 
-// closeLeft gives the mended segment its final name, or takes it away if it is empty.
-func (s *File) closeLeft(p *past) error {
+// closeLeft gives the mended segment its final name, or takes it away if it is empty, and
+// has the journal say so.
+func (s *File) closeLeft(p *past, j *journal) error {
 	var err error
 	if len(p.groups) == 0 {
 		err = s.fs.Remove(p.open + openSuffix)
@@ -207,7 +236,15 @@ func (s *File) closeLeft(p *past) error {
 	if err != nil {
 		return err
 	}
-	return s.fs.SyncDir(path.Dir(p.open))
+	if err := s.fs.SyncDir(path.Dir(p.open)); err != nil {
+		return err
+	}
+	n, err := j.write(&entry{Closed: true})
+	if err != nil {
+		return err
+	}
+	j.size += n
+	return j.f.Sync()
 }
 
 // salvage closes open segments of which no journal speaks, because someone has taken it

@@ -17,6 +17,7 @@ type segment struct {
 	partition string
 	f         file
 	size      int64     // up to here it is durable
+	begun     time.Time // when it was made
 	due       time.Time // when it is to be closed
 }
 
@@ -25,7 +26,7 @@ func newSegment(name string, f file, now time.Time, maxAge time.Duration) *segme
 	if old := now.Add(maxAge); old.Before(due) {
 		due = old
 	}
-	return &segment{name: name, partition: path.Dir(name), f: f, due: due}
+	return &segment{name: name, partition: path.Dir(name), f: f, begun: now, due: due}
 }
 
 // partition is the directory of the segments that are begun at t.
