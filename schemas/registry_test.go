@@ -58,7 +58,7 @@ func TestVersionsAreImmutableAndNumbered(t *testing.T) {
 	if err := store.Close(); err != nil {
 		t.Fatal(err)
 	}
-	r, store = openRegistry(t, path)
+	r, _ = openRegistry(t, path)
 	for number, want := range map[int]string{0: `true`, 1: `{"type":"object","minimum":1}`, 2: `{"type":"string"}`} {
 		v, err := r.Get(t.Context(), "orders", number)
 		if err != nil || string(v.Document) != want || v.Created.IsZero() || len(v.Hash) != 64 {

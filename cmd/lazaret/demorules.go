@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"path/filepath"
 	"sort"
 	"strconv"
@@ -115,5 +114,5 @@ func (d *demo) diffRules(ctx context.Context) (change, error) {
 		}
 	}
 	body, err := json.Marshal(map[string]any{"rules": mended[0].Rules})
-	return change{body: body, etag: header.Get(http.CanonicalHeaderKey("ETag"))}, err
+	return change{body: body, etag: header.Get("ETag")}, err
 }

@@ -249,7 +249,7 @@ func (a *App) Start(ctx context.Context) error {
 		a.log.Info("listening", "address", p.ln.Addr().String(), "tls", conf != nil)
 	}
 	if a.guard.Open() {
-		a.log.Warn("there is no token: everyone on this machine may do everything; make one with: lazaret token create --name NAME --scope admin")
+		a.log.Warn("there is no token: everyone on this machine may do everything; make one with: lazaret token create --name NAME --scope admin (and --config FILE, if this server has one)")
 	}
 	return nil
 }

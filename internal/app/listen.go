@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net"
+	"net/netip"
 	"time"
 
 	"github.com/lazaret/lazaret/internal/auth"
@@ -19,7 +20,7 @@ func (a *App) bind(address string) (*port, error) {
 			return nil, fmt.Errorf("%w: %w", ErrConfig, err)
 		}
 	}
-	ln, err := net.Listen("tcp", address)
+	ln, err := net.Listen(network(address), address)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
 	}
@@ -48,4 +49,14 @@ func (a *App) tls() (*tls.Config, error) {
 		return nil, fmt.Errorf("%w: tls: %w", ErrConfig, err)
 	}
 	return &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}, nil
+}
+
+// network keeps an IPv4 address to IPv4: Go would take 0.0.0.0 for every address.
+func network(address string) string {
+	if host, _, err := net.SplitHostPort(address); err == nil {
+		if ip, err := netip.ParseAddr(host); err == nil && ip.Is4() {
+			return "tcp4"
+		}
+	}
+	return "tcp"
 }

@@ -20,7 +20,7 @@ func RequireLoopback(addr string) error {
 		return nil
 	}
 	return fmt.Errorf("there is no token yet, and %s can be reached from other machines: "+
-		"make one with `lazaret token create --name NAME --scope admin`, add one under `tokens:` in lazaret.yaml, "+
+		"make one with `lazaret token create --name NAME --scope admin` (and --config FILE, if the server has one), add one under `tokens:` in lazaret.yaml, "+
 		"or listen on 127.0.0.1", addr)
 }
 
