@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -377,5 +378,56 @@ func TestFileStartMissesItsSegment(t *testing.T) {
 	mustClose(t, mustFile(t, cfg))
 	if strings.Contains(log.String(), warning) {
 		t.Errorf("the start warns of a segment that an earlier start closed:\n%s", log)
+	}
+}
+
+// Promises 1 and 5 when the directory is deleted and then any one operation fails as well,
+// or all from there on: what is acknowledged is there after a restart, and once; and nothing
+// but a failed fsync keeps the sink from going on by itself.
+func TestFileTakenAwayAndEveryOperationFails(t *testing.T) {
+	for _, mode := range []string{"eio", "enospc", "short", "forever"} {
+		t.Run(mode, func(t *testing.T) {
+			for n := 1; ; n++ {
+				root := t.TempDir()
+				bad := &faulty{files: unsynced(t, root), mode: mode, n: math.MaxInt}
+				s, err := newFile(fileConfig(root), bad)
+				must(t, err)
+				mustWrite(t, s, numbered("ia", "a", 1))
+				must(t, os.RemoveAll(filepath.Join(root, "d")))
+				bad.mu.Lock()
+				bad.n = bad.ops + n
+				bad.mu.Unlock()
+				acked := false
+				for range 3 {
+					if err = s.Write(context.Background(), numbered("ib", "b", 2)); err == nil {
+						acked = true
+						break
+					}
+					if s.Ready() == nil {
+						t.Errorf("operation %d (%s): Ready is nil right after a failed write", n, bad.fired)
+					}
+				}
+				if mode != "forever" && !acked && !errors.Is(err, ErrFailed) {
+					t.Errorf("operation %d (%s): the sink does not go on: %v", n, bad.fired, err)
+				}
+				_ = s.Close(context.Background())
+				next := mustFile(t, fileConfig(root))
+				if acked {
+					wantOnce(t, landed(t, root), "b", 2)
+				}
+				mustWrite(t, next, numbered("ib", "b", 2))
+				mustClose(t, next)
+				wantOnce(t, landed(t, root), "b", 2)
+				if t.Failed() {
+					t.Fatalf("operation %d (%s)", n, bad.fired)
+				}
+				if bad.fired == "" {
+					if n < 20 {
+						t.Fatalf("only %d operations: the seam is not in use", n)
+					}
+					return
+				}
+			}
+		})
 	}
 }
