@@ -15,7 +15,7 @@ type CodeInfo struct {
 // shows them. The list is closed and only ever appended to: a code keeps its meaning
 // for good. The caller may change the list that it gets.
 func Codes() []CodeInfo {
-	return slices.Concat(jsonCodes(), envelopeCodes(), valueCodes(), objectCodes(), arrayCodes(), combinedCodes(), ruleCodes())
+	return slices.Concat(jsonCodes(), envelopeCodes(), valueCodes(), objectCodes(), arrayCodes(), combinedCodes(), ruleCodes(), sinkCodes())
 }
 
 const (
@@ -121,6 +121,12 @@ func ruleCodes() []CodeInfo {
 	return []CodeInfo{
 		{CodeRuleFailed, "The rule's expression is false. The message is the rule's own.", "Mend the sender; or, if the rule is wrong, mend the rule, and reprocess."},
 		{CodeRuleError, "The rule could not be evaluated: a field is missing or of another type, a number is out of range, the work is too much, or the rule is suspended. The message says which, and where in the expression.", "Mostly the rule is to be mended: let it allow for what may be missing (`when`, `?.`, `??`). Then reprocess."},
+	}
+}
+
+func sinkCodes() []CodeInfo {
+	return []CodeInfo{
+		{CodeSinkRefused, "The event passed when it was reprocessed, but the receiver behind the stream's sink refused it for good. It was not delivered. The message has the receiver's status.", "Find out from the receiver what it does not like. Mend the receiver, or have the contract find such events, and reprocess; or discard the event."},
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 // only ever appended to; docs/reasons.md is generated from it.
 type Code string
 
-// The codes of failures that are found before a schema is looked at. The codes
+// The codes that are not made of a keyword or an attribute. The codes
 // schema.<keyword> and envelope.<attribute> are made by SchemaCode and EnvelopeCode.
 const (
 	CodeSyntax       Code = "json.syntax"        // not a JSON text
@@ -23,6 +23,8 @@ const (
 	CodeRuleError  Code = "rule.error"  // a rule's expression could not be evaluated
 
 	CodeSchemaUnknown Code = "schema.unknown" // the event names a schema version that does not exist
+
+	CodeSinkRefused Code = "sink.refused" // it passed, but the sink's receiver refused it for good
 )
 
 // SchemaCode returns the code of a failed JSON Schema keyword, such as schema.required.

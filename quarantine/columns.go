@@ -92,7 +92,8 @@ func decodeRelease(text string) (lazaret.Verdict, error) {
 const entryColumns = `e.seq, e.id, e.stream, e.status, e.grp, e.received, e.event_id, e.event_key, e.event_time,
 	e.stream_version, e.schema_subject, e.schema_version, e.ruleset, e.reasons, e.more, e.warnings,
 	e.content_type, e.headers, e.source_kind, e.source_name, e.source_part, e.source_offset, COALESCE(e.source_unique, ''),
-	e.size, e.attempts, e.released_at, e.discarded_at, e.job`
+	e.size, e.attempts, e.released_at, e.discarded_at, e.job,
+	COALESCE((SELECT b.job FROM quarantine_batches b WHERE b.id = e.release_batch AND b.done = 0), '')`
 
 // scanner is a row of a result.
 type scanner interface{ Scan(dest ...any) error }
@@ -104,7 +105,7 @@ func scanEntry(row scanner, more ...any) (seq int64, e Entry, err error) {
 	dest := []any{&seq, &e.ID, &e.Stream, &e.Status, &e.Group, &received, &e.EventID, &e.EventKey, &eventTime,
 		&e.Version.Stream, &e.Version.Subject, &e.Version.Schema, &e.Version.RuleSet, &reasons, &e.More, &warnings,
 		&e.ContentType, &headers, &e.Source.Kind, &e.Source.Name, &e.Source.Partition, &e.Source.Offset, &e.Source.Unique,
-		&e.Size, &e.Attempts, &releasedAt, &discardedAt, &e.Job}
+		&e.Size, &e.Attempts, &releasedAt, &discardedAt, &e.Job, &e.ClaimedBy}
 	if err = row.Scan(append(dest, more...)...); err != nil {
 		return 0, Entry{}, err
 	}

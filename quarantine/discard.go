@@ -12,7 +12,8 @@ const discardStep = 500
 
 // Discard gives up the quarantined entries that the filter selects; their payloads stay,
 // but no job releases them any more. It returns how many entries matched and how many were
-// discarded: those that a reprocess job is releasing at this moment are not. With dryRun
+// discarded; the others are claimed by a reprocess job that is releasing them, or that
+// began to and could not finish (see Entry.ClaimedBy and Jobs.Abandon). With dryRun
 // nothing is changed and discarded is what would have been. Entries are discarded a few
 // hundred at a time, each time for good: after an error, discarded is how many were, and
 // Discard can be repeated.
@@ -32,15 +33,15 @@ func (s *Store) Discard(ctx context.Context, f Filter, dryRun bool) (matched, di
 		if err != nil || len(seqs) == 0 {
 			return matched, discarded, err
 		}
-		var n int64
+		var n, claimed int64
 		err = s.write(ctx, func(tx *db.Tx) (err error) {
-			n, err = discardAll(tx, seqs, db.Micros(s.now()))
+			n, claimed, err = discardAll(tx, seqs, db.Micros(s.now()))
 			return err
 		})
 		if err != nil {
 			return matched, discarded, fmt.Errorf("quarantine: %w", err)
 		}
-		matched, discarded, after = matched+int64(len(seqs)), discarded+n, seqs[len(seqs)-1]
+		matched, discarded, after = matched+n+claimed, discarded+n, seqs[len(seqs)-1]
 	}
 }
 
@@ -77,31 +78,61 @@ func (s *Store) numbers(ctx context.Context, f Filter, after, until int64) ([]in
 	return seqs, rows.Err()
 }
 
-// discardAll discards those of the entries that are still quarantined and not claimed.
-func discardAll(tx *db.Tx, seqs []int64, now int64) (n int64, err error) {
+// discardAll discards those of the entries that are still quarantined and not claimed, and
+// counts the claimed ones.
+func discardAll(tx *db.Tx, seqs []int64, now int64) (n, claimed int64, err error) {
 	changes := groupChanges{}
 	for _, seq := range seqs {
-		group, free, err := current(tx, seq)
-		if err != nil {
-			return 0, err
-		}
-		if !free {
+		group, is, err := current(tx, seq)
+		switch {
+		case err != nil:
+			return 0, 0, err
+		case is == claimedNow:
+			claimed++
+			continue
+		case is != freeNow:
 			continue
 		}
 		if _, err := tx.Exec(`UPDATE quarantine_entries SET status = 'discarded', discarded_at = ? WHERE seq = ?`, now, seq); err != nil {
-			return 0, err
+			return 0, 0, err
 		}
 		g := changes.of(group)
 		g.quarantined--
 		g.discarded++
 		n++
 	}
-	return n, changes.apply(tx)
+	return n, claimed, changes.apply(tx)
 }
 
-// current returns the group that the entry is in now, and whether it is free to be
-// changed: quarantined, and not claimed for a release.
-func current(tx *db.Tx, seq int64) (group string, free bool, err error) {
-	err = tx.QueryRow(`SELECT grp, status = 'quarantined' AND release_batch IS NULL FROM quarantine_entries WHERE seq = ?`, seq).Scan(&group, &free)
-	return group, free, err
+// What can be done with an entry now.
+type standing int
+
+const (
+	settledNow standing = iota // released or discarded
+	claimedNow                 // quarantined, and claimed for a release
+	freeNow                    // quarantined, and free to be changed
+)
+
+// current returns the group that the entry is in now, and its standing.
+func current(tx *db.Tx, seq int64) (group string, is standing, err error) {
+	var quarantined, claimed bool
+	err = tx.QueryRow(`SELECT grp, status = 'quarantined', release_batch IS NOT NULL FROM quarantine_entries WHERE seq = ?`, seq).
+		Scan(&group, &quarantined, &claimed)
+	switch {
+	case !quarantined:
+		is = settledNow
+	case claimed:
+		is = claimedNow
+	default:
+		is = freeNow
+	}
+	return group, is, err
+}
+
+// skipped is why a job skips an entry that is not free.
+func (s standing) skipped() string {
+	if s == claimedNow {
+		return SkippedClaimed
+	}
+	return SkippedChanged
 }

@@ -29,9 +29,11 @@ const (
 
 // Why an entry was skipped.
 const (
-	// SkippedChanged: it was released, discarded, claimed by another job or moved out of the
-	// filter between the job's creation and its turn.
+	// SkippedChanged: it was released, discarded or moved out of the filter between the
+	// job's creation and its turn.
 	SkippedChanged = "changed"
+	// SkippedClaimed: another job is releasing it, or has begun to and cannot finish.
+	SkippedClaimed = "claimed"
 	// SkippedNoStream: its stream does not exist any more.
 	SkippedNoStream = "unknown_stream"
 )
@@ -53,7 +55,7 @@ type Job struct {
 	Failed   int64  `json:"failed"`
 	Released int64  `json:"released"`
 	Skipped  int64  `json:"skipped"`
-	// SkippedBy says why: SkippedChanged, SkippedNoStream.
+	// SkippedBy says why: SkippedChanged, SkippedClaimed, SkippedNoStream.
 	SkippedBy map[string]int64 `json:"skipped_by,omitempty"`
 	// ByCode is how many of the entries that failed have a reason with the code.
 	ByCode map[lazaret.Code]int64 `json:"by_code"`
@@ -184,25 +186,62 @@ func (s *Store) setState(ctx context.Context, id string, now time.Time, to State
 	return moved, err
 }
 
-// progress is what one page of entries adds to a job.
+// progress is what a step adds to a job's account.
 type progress struct {
-	cursor                           int64 // the number of the page's last entry
+	cursor                           int64 // the number of the last entry that has its outcome; 0 if it has not moved
 	examined, passed, failed, served int64 // served is released
+	skipped                          map[string]int64
+	codes                            map[lazaret.Code]int64
 	active                           time.Duration
 }
 
-// save adds p to the job and stores the counts that j holds whole.
-func (j *storedJob) save(tx *db.Tx, p progress, now time.Time) error {
-	skipped, err := encodeJSON(j.SkippedBy, len(j.SkippedBy) == 0)
+func newProgress() progress {
+	return progress{skipped: map[string]int64{}, codes: map[lazaret.Code]int64{}}
+}
+
+// fail counts an entry that failed for these reasons.
+func (p *progress) fail(reasons []lazaret.Reason) {
+	p.examined++
+	p.failed++
+	seen := map[lazaret.Code]bool{}
+	for _, r := range reasons {
+		if !seen[r.Code] {
+			seen[r.Code] = true
+			p.codes[r.Code]++
+		}
+	}
+}
+
+// serve counts entries that were released.
+func (p *progress) serve(n int64) {
+	p.examined, p.passed, p.served = p.examined+n, p.passed+n, p.served+n
+}
+
+// addTo adds p to the job in the store.
+func (p progress) addTo(tx *db.Tx, job string, now time.Time) error {
+	skipped, codes := map[string]int64{}, map[lazaret.Code]int64{}
+	var a, b string
+	if err := tx.QueryRow(`SELECT skipped, codes FROM quarantine_jobs WHERE id = ?`, job).Scan(&a, &b); err != nil {
+		return err
+	}
+	err := errors.Join(decodeJSON("skipped", a, &skipped), decodeJSON("codes", b, &codes))
 	if err != nil {
 		return err
 	}
-	codes, err := encodeJSON(j.ByCode, len(j.ByCode) == 0)
-	if err != nil {
+	for why, n := range p.skipped {
+		skipped[why] += n
+	}
+	for code, n := range p.codes {
+		codes[code] += n
+	}
+	if a, err = encodeJSON(skipped, len(skipped) == 0); err != nil {
 		return err
 	}
-	_, err = tx.Exec(`UPDATE quarantine_jobs SET cursor_seq = ?, examined = examined + ?, passed = passed + ?, failed = failed + ?,
-		released = released + ?, active = active + ?, skipped = ?, codes = ?, updated = ? WHERE id = ?`,
-		p.cursor, p.examined, p.passed, p.failed, p.served, p.active.Microseconds(), skipped, codes, db.Micros(now), j.ID)
+	if b, err = encodeJSON(codes, len(codes) == 0); err != nil {
+		return err
+	}
+	_, err = tx.Exec(`UPDATE quarantine_jobs SET cursor_seq = CASE WHEN ? > cursor_seq THEN ? ELSE cursor_seq END, examined = examined + ?,
+		passed = passed + ?, failed = failed + ?, released = released + ?, active = active + ?, skipped = ?, codes = ?, updated = ? WHERE id = ?`,
+		p.cursor, p.cursor, p.examined, p.passed, p.failed, p.served, p.active.Microseconds(), a, b, db.Micros(now), job)
 	return err
 }

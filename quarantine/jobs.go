@@ -22,8 +22,10 @@ type Judge interface {
 }
 
 // Sink takes released events. Write returns nil when the batch is durable; a batch of an
-// ID that was written already is not written again. Forget says that the ID will not come
-// again.
+// ID that was written already is not written again. An error that is a
+// *lazaret.RefusedError says which records were refused for good and that the others are
+// durable; one that is a lazaret.ErrRefused otherwise fails the job at once. Forget says that
+// the ID will not come again.
 type Sink interface {
 	Write(ctx context.Context, b lazaret.Batch) error
 	Forget(batchID string)
@@ -43,6 +45,11 @@ type Config struct {
 	// or false if there is no such stream. It is asked anew for each page of entries and
 	// for each attempt to write, and must be quick.
 	Judge func(stream string) (Judge, Sink, bool)
+	// SinkAt returns the sink of a version of the stream. A batch is written to the sink of
+	// the version that judged it, and to no other, however often it is written and wherever
+	// the stream's events go by then. nil is the active version's sink: only right where
+	// a stream's sink never changes. It is asked for each attempt to write.
+	SinkAt func(ctx context.Context, stream string, version int) (Sink, error)
 	// OnReleased, where it is set, is told of each batch that was released. It must be quick.
 	OnReleased func(stream string, entries int)
 	// Log gets what an operator should know; nil discards it.

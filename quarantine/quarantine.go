@@ -23,7 +23,21 @@
 //
 // A batch that was claimed and not closed is open: it is written again under the same ID,
 // with identical records, before its job goes on, when the jobs are started, and before
-// any other job runs. Nothing but that ends a claim.
+// any other job runs. It goes to the sink of the stream version that judged it and to no
+// other, wherever the stream was pointed since.
+//
+// A sink can refuse records for good because of what they hold. It then says which, and
+// that all others of the batch are durable (lazaret.RefusedError); so nothing is in doubt,
+// and one transaction divides the batch: the others are released, the batch is closed and
+// its ID never written again, and the refused ones are claimed anew by two smaller batches
+// under new IDs. What is refused alone has its claim ended, and stays quarantined with the
+// reason sink.refused. An entry that a job has given its outcome it does not take up again.
+//
+// Any other failure leaves in doubt what landed, so the claim stays. If the sink says that
+// it is final (lazaret.ErrRefused: the address or the credentials are wrong), the job fails
+// at once, otherwise when Retry is over. To resume the job when that is mended is the way
+// on. Where the sink is gone for good, Jobs.Abandon ends the claims, at the risk that what
+// had landed is delivered again. Nothing else ends a claim; it shows in Entry.ClaimedBy.
 package quarantine
 
 import (
@@ -76,6 +90,9 @@ type Entry struct {
 	DiscardedAt time.Time `json:"discarded_at,omitzero"`
 	// Job is the last apply job that judged the entry.
 	Job string `json:"job,omitempty"`
+	// ClaimedBy is the job that is releasing the entry now, or that began to and could not
+	// finish. Until that is resumed or abandoned nothing else changes the entry.
+	ClaimedBy string `json:"claimed_by,omitempty"`
 }
 
 // Group is a set of entries that fail alike.

@@ -3,7 +3,6 @@ package quarantine
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/lazaret/lazaret/internal/db"
 )
@@ -49,22 +48,28 @@ func (s *Store) load(ctx context.Context, b *batch) (open bool, err error) {
 	}
 }
 
-// finishOpen finishes the open batches of a job that is running here. Retries end
-// with soft.
+// finishOpen finishes the open batches of a job that is running here, those too that they
+// are divided into. Each may take as long as Retry says; retries end with soft.
 func (j *Jobs) finishOpen(soft context.Context, job string) error {
-	list, err := j.store.openBatches(j.hard)
-	if err != nil {
-		return err
-	}
-	for _, b := range list {
-		if b.job != job {
+	for r := j.retries(); ; {
+		list, err := j.store.openBatches(j.hard)
+		if err != nil {
+			return err
+		}
+		if list = ofJob(list, job); len(list) == 0 {
+			return nil
+		}
+		if err = j.finishOnce(list[0], true); err == nil {
+			r = j.retries()
 			continue
 		}
-		if err := j.finish(soft, b); err != nil {
+		if isFinal(err) || r.over() {
+			return err
+		}
+		if err := r.wait(soft); err != nil {
 			return err
 		}
 	}
-	return nil
 }
 
 // finishOthers tries once to finish the open batches of jobs that are not running: of
@@ -83,56 +88,112 @@ func (j *Jobs) finishOthers() {
 	}
 }
 
-// finish is finishOnce, again and again for as long as Retry allows.
-func (j *Jobs) finish(soft context.Context, b *batch) error {
-	deadline, wait := time.Now().Add(j.cfg.Retry.For), j.cfg.Retry.Initial
-	for {
-		err := j.finishOnce(b, true)
-		if err == nil || time.Now().Add(wait).After(deadline) {
-			return err
-		}
-		if err := sleep(soft, wait); err != nil {
-			return err
-		}
-		wait = min(2*wait, j.cfg.Retry.Max)
-	}
-}
-
-// finishOnce writes an open batch again and settles it. own says that the caller runs
-// the batch's job; else a batch whose job is running is left to that job. Only one batch is
-// finished at a time: a batch must not be written after another goroutine has settled it
-// and told the sink to forget it.
+// finishOnce writes an open batch again, and what it is divided into, and settles it. own
+// says that the caller runs the batch's job; else a batch whose job is running is left to
+// that job. Only one batch is finished at a time: a batch must not be written after
+// another goroutine has settled it and told the sink to forget it.
 func (j *Jobs) finishOnce(b *batch, own bool) error {
 	j.recovering.Lock()
 	defer j.recovering.Unlock()
 	if !own && j.isRunning(b.job) {
 		return nil
 	}
-	open, err := j.store.load(j.hard, b)
-	if err != nil || !open {
-		return err
+	for todo := []*batch{b}; len(todo) > 0; {
+		b := todo[0]
+		open, err := j.store.load(j.hard, b)
+		if err != nil {
+			return err
+		}
+		if todo = todo[1:]; !open {
+			continue
+		}
+		var refused *refusal
+		if len(b.entries) > 0 {
+			if refused, err = j.writeOnce(b); err != nil {
+				return err
+			}
+		}
+		var rest []*batch
+		if refused == nil {
+			err = j.close(b)
+		} else {
+			rest, err = j.divide(b, refused)
+		}
+		if err != nil {
+			return err
+		}
+		todo = append(rest, todo...)
+		j.log.Info("a release that was under way is finished", "job", b.job, "batch", b.id, "stream", b.stream, "entries", len(b.entries))
 	}
-	if err := j.writeOnce(b); err != nil {
-		return err
-	}
+	return nil
+}
+
+// close settles a batch that was written, outside of its page.
+func (j *Jobs) close(b *batch) error {
 	now := j.cfg.Clock()
-	err = j.store.write(j.hard, func(tx *db.Tx) error {
-		changes := groupChanges{}
+	err := j.store.write(j.hard, func(tx *db.Tx) error {
+		changes, pr := groupChanges{}, newProgress()
 		n, err := b.settle(tx, changes, now)
 		if err != nil {
 			return err
 		}
+		pr.serve(n)
 		if err := changes.apply(tx); err != nil {
 			return err
 		}
-		_, err = tx.Exec(`UPDATE quarantine_jobs SET examined = examined + ?, passed = passed + ?, released = released + ?, updated = ? WHERE id = ?`,
-			n, n, n, db.Micros(now), b.job)
-		return err
+		return pr.addTo(tx, b.job, now)
 	})
 	if err != nil {
 		return err
 	}
-	j.released(b)
-	j.log.Info("a release that was under way is finished", "job", b.job, "batch", b.id, "stream", b.stream, "entries", len(b.entries))
+	j.released(b, len(b.entries))
 	return nil
+}
+
+// Abandon gives up the claims of a job that is not running: the entries of releases that
+// it began and could not finish are free again, to be discarded or reprocessed. It returns
+// how many that were.
+//
+// It is for when the sink or the stream is gone for good; otherwise mend it and Resume.
+// Whether a batch landed before the sink failed is not known then: an entry of it that is
+// released by another job may be delivered a second time. ErrState if the job is running,
+// or a release of it is being finished at this moment.
+func (j *Jobs) Abandon(ctx context.Context, id string) (Job, int64, error) {
+	if !j.recovering.TryLock() {
+		return Job{}, 0, fmt.Errorf("%w: a release is being finished at this moment, try again", ErrState)
+	}
+	defer j.recovering.Unlock()
+	j.mu.Lock() // so that it is not launched
+	defer j.mu.Unlock()
+	job, err := j.store.job(ctx, id)
+	if err != nil {
+		return Job{}, 0, err
+	}
+	if _, running := j.running[id]; running {
+		return job.Job, 0, fmt.Errorf("%w: it is %s, cancel it first", ErrState, job.State)
+	}
+	list, err := j.store.openBatches(ctx)
+	if err != nil {
+		return job.Job, 0, err
+	}
+	var freed int64
+	now := db.Micros(j.cfg.Clock())
+	err = j.store.write(ctx, func(tx *db.Tx) error {
+		freed = 0
+		for _, b := range ofJob(list, id) {
+			n, err := b.abandon(tx, now)
+			if err != nil {
+				return err
+			}
+			freed += n
+		}
+		return nil
+	})
+	if err != nil {
+		return job.Job, 0, fmt.Errorf("quarantine: %w", err)
+	}
+	if freed > 0 {
+		j.log.Warn("the claims of a reprocess job were abandoned; what had landed of them may be delivered again", "job", id, "entries", freed)
+	}
+	return job.Job, freed, nil
 }

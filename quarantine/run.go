@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -120,7 +121,7 @@ func (j *Jobs) pages(soft context.Context, job *storedJob) error {
 		if err != nil {
 			return err
 		}
-		job.cursor = p.last()
+		job.cursor = p.last
 	}
 }
 
@@ -131,15 +132,16 @@ func (j *Jobs) conclude(job *storedJob, groups *groupResults) error {
 	if err != nil {
 		return err
 	}
+	pr := newProgress()
 	if gone := now.Matched - now.Examined - now.Skipped; gone > 0 {
-		job.SkippedBy[SkippedChanged] += gone
+		pr.skipped[SkippedChanged] = gone
 	}
 	text, err := encodeJSON(groups.list, len(groups.list) == 0)
 	if err != nil {
 		return err
 	}
 	return j.store.write(j.hard, func(tx *db.Tx) error {
-		if err := job.save(tx, progress{cursor: job.cursor}, j.cfg.Clock()); err != nil {
+		if err := pr.addTo(tx, job.ID, j.cfg.Clock()); err != nil {
 			return err
 		}
 		_, err := tx.Exec(`UPDATE quarantine_jobs SET groups = ?, more_groups = ? WHERE id = ?`, text, groups.more, job.ID)
@@ -156,11 +158,18 @@ type page struct {
 	// verdicts are in the order of entries; one without a Status is of an entry whose
 	// stream does not exist.
 	verdicts []lazaret.Verdict
+	last     int64 // the number of the last entry, with those that are left out
 }
 
 // newPage asks once for each stream's judge, so that the page has one version of each.
+// Entries that already had their outcome from this very job are left out: those that the
+// sink refused before the job was interrupted within the page.
 func (j *Jobs) newPage(job *storedJob, list []stored) *page {
-	p := &page{jobs: j, job: job, entries: list, targets: map[string]Judge{}, verdicts: make([]lazaret.Verdict, len(list))}
+	p := &page{jobs: j, job: job, targets: map[string]Judge{}, last: list[len(list)-1].seq}
+	if !job.DryRun {
+		list = slices.DeleteFunc(list, func(e stored) bool { return e.Job == job.ID })
+	}
+	p.entries, p.verdicts = list, make([]lazaret.Verdict, len(list))
 	for i := range list {
 		stream := list[i].Stream
 		if _, asked := p.targets[stream]; asked {
@@ -173,8 +182,6 @@ func (j *Jobs) newPage(job *storedJob, list []stored) *page {
 	}
 	return p
 }
-
-func (p *page) last() int64 { return p.entries[len(p.entries)-1].seq }
 
 // judge gives each entry its verdict, some at a time. It ends early if soft does.
 func (p *page) judge(soft context.Context, workers int) error {
@@ -224,36 +231,23 @@ func (p *page) judgeOne(ctx context.Context, i int) (err error) {
 	return nil
 }
 
-// countFailed adds the reasons of a failed entry to the job's counts.
-func (p *page) countFailed(i int) {
-	seen := map[lazaret.Code]bool{}
-	for _, r := range p.verdicts[i].Reasons {
-		if !seen[r.Code] {
-			seen[r.Code] = true
-			p.job.ByCode[r.Code]++
-		}
-	}
-}
-
 // report stores a dry run's progress.
 func (p *page) report(start time.Time) error {
-	pr := progress{cursor: p.last()}
-	for i, v := range p.verdicts {
+	pr := newProgress()
+	pr.cursor = p.last
+	for _, v := range p.verdicts {
 		switch v.Status {
 		case "":
-			p.job.SkippedBy[SkippedNoStream]++
-			continue
+			pr.skipped[SkippedNoStream]++
 		case lazaret.Accepted:
-			pr.passed++
+			pr.examined, pr.passed = pr.examined+1, pr.passed+1
 		default:
-			pr.failed++
-			p.countFailed(i)
+			pr.fail(v.Reasons)
 		}
-		pr.examined++
 	}
 	now := p.jobs.cfg.Clock()
 	pr.active = time.Since(start)
-	return p.jobs.store.write(p.jobs.hard, func(tx *db.Tx) error { return p.job.save(tx, pr, now) })
+	return p.jobs.store.write(p.jobs.hard, func(tx *db.Tx) error { return pr.addTo(tx, p.job.ID, now) })
 }
 
 // groupResults is a dry run's result by group, bounded.

@@ -139,6 +139,19 @@ func (l *journal) write(b lazaret.Batch) {
 	}
 }
 
+func (l *journal) isForgotten(id string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.forgotten[id]
+}
+
+func (l *journal) has(id string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, ok := l.batches[id]
+	return ok
+}
+
 // once holds that exactly the entries with these ids landed, each once.
 func (l *journal) once(want []string) {
 	l.t.Helper()
@@ -167,6 +180,11 @@ type world struct {
 	streams map[string]*contract
 	// onWrite, where it is set, is in the place of the sink's success.
 	onWrite func(context.Context, lazaret.Batch) error
+	// poison, where it is set, are the entries that the receiver behind the sink refuses. It
+	// gets chunk records at a time, and knows each request by its key.
+	poison []string
+	chunk  int
+	writes int
 }
 
 // life opens the store at path and the jobs on it, without starting them.
@@ -244,12 +262,43 @@ func (w *world) Write(ctx context.Context, b lazaret.Batch) error {
 	if err := w.faults.step(); err != nil {
 		return err
 	}
+	w.writes++
+	if w.poison != nil {
+		return w.send(b)
+	}
 	if w.onWrite != nil {
 		if err := w.onWrite(ctx, b); err != nil {
 			return err
 		}
 	}
 	w.journal.write(b)
+	return w.faults.step()
+}
+
+// send is a write to a receiver that takes or refuses whole requests, and answers for one
+// that it has taken as it did then.
+func (w *world) send(b lazaret.Batch) error {
+	if w.journal.isForgotten(b.ID) {
+		w.t.Errorf("batch %s was written after the sink was told to forget it", b.ID)
+	}
+	refused := &lazaret.RefusedError{Err: fmt.Errorf("%w: 400", lazaret.ErrRefused)}
+	for first := 0; first < len(b.Records); first += w.chunk {
+		part := b.Records[first:min(first+w.chunk, len(b.Records))]
+		key := fmt.Sprintf("%s-%d-%d", b.ID, first, len(part))
+		if !w.journal.has(key) && slices.ContainsFunc(part, func(r lazaret.Record) bool { return slices.Contains(w.poison, r.QuarantineID) }) {
+			for i := range part {
+				refused.Records = append(refused.Records, first+i)
+			}
+			continue
+		}
+		w.journal.write(lazaret.Batch{ID: key, Records: part})
+		if err := w.faults.step(); err != nil {
+			return err
+		}
+	}
+	if refused.Records != nil {
+		return refused
+	}
 	return w.faults.step()
 }
 

@@ -141,8 +141,9 @@ func (a *API) discard(r *request) error {
 	return r.JSON(200, struct {
 		Matched   int64 `json:"matched"`
 		Discarded int64 `json:"discarded"`
+		Claimed   int64 `json:"claimed"` // held by a reprocess job
 		DryRun    bool  `json:"dry_run"`
-	}{matched, discarded, b.DryRun})
+	}{matched, discarded, matched - discarded, b.DryRun})
 }
 
 func (a *API) listGroups(r *request) error {

@@ -3,6 +3,8 @@ package sink
 import (
 	"errors"
 	"time"
+
+	"github.com/lazaret/lazaret"
 )
 
 // What a sink's errors are, for errors.Is.
@@ -23,7 +25,7 @@ var (
 	// Writing it again later may succeed.
 	ErrUnavailable = errors.New("receiver is unavailable")
 	// ErrRefused: the receiver refused the batch for good. Writing it again will not help.
-	ErrRefused = errors.New("receiver refused the batch")
+	ErrRefused = lazaret.ErrRefused
 )
 
 // Commit says how one durable step of a sink went: a group of writes to a file, one

@@ -55,6 +55,11 @@ type HTTPConfig struct {
 // the batch for good (ErrRefused); redirects are not followed. After several failures in
 // a row a circuit breaker refuses writes at once, until a probe succeeds.
 //
+// An answer of 400, 413 or 422 is about the events in the request, any other refusal about
+// the address or the sender. A batch that has an ID and is sent as several requests goes on
+// after the first kind, so that Write can say with a *lazaret.RefusedError which events
+// were refused and that all others have landed; the second kind ends the Write.
+//
 // Concurrent writes that have no ID share requests; one that the receiver refuses is
 // sent again write by write, so that a write fails for its own events only. A batch that
 // has an ID is sent alone, under keys that are made from the ID. All methods are safe
@@ -225,15 +230,28 @@ func (s *HTTP) split(ctx context.Context, records []lazaret.Record) ([]*part, er
 
 // alone sends the parts of a batch that has an ID, one after the other. Their keys name
 // the batch and the events, so that a part is never taken for another, even if
-// Spec.Batch has changed between two attempts.
+// Spec.Batch has changed between two attempts. When some are refused for what they hold,
+// the rest is sent all the same: the error then accounts for every event.
 func (s *HTTP) alone(ctx context.Context, id string, parts []*part) error {
 	sum := sha256.Sum256([]byte(s.cfg.Stream + "\x00" + id))
 	name := hex.EncodeToString(sum[:16])
+	var refused lazaret.RefusedError
 	for _, p := range parts {
 		r := &request{key: fmt.Sprintf("%s-%d-%d", name, p.first, p.events), parts: []*part{p}}
-		if err := s.deliver(ctx, r); err != nil {
+		err := s.deliver(ctx, r)
+		var content *contentError
+		switch {
+		case errors.As(err, &content):
+			for i := range p.events {
+				refused.Records = append(refused.Records, p.first+i)
+			}
+			refused.Err = err
+		case err != nil:
 			return err
 		}
+	}
+	if len(refused.Records) > 0 {
+		return &refused
 	}
 	return nil
 }

@@ -236,6 +236,12 @@ func (s *HTTP) once(ctx context.Context, key string, body []byte) (after time.Du
 	return s.retry.after(res), outcome(res.StatusCode)
 }
 
+// contentError is a refusal because of what the request's events hold.
+type contentError struct{ err error }
+
+func (e *contentError) Error() string { return e.err.Error() }
+func (e *contentError) Unwrap() error { return e.err }
+
 // outcome is what a status means for the batch.
 func outcome(status int) error {
 	text := strconv.Itoa(status) + " " + http.StatusText(status)
@@ -246,6 +252,8 @@ func outcome(status int) error {
 		return fmt.Errorf("%w: it answers with a redirect (%s); name the final URL in the stream", ErrRefused, text)
 	case status == http.StatusRequestTimeout, status == http.StatusTooEarly, status == http.StatusTooManyRequests, status >= 500:
 		return fmt.Errorf("%w: it answered %s", ErrUnavailable, text)
+	case status == http.StatusBadRequest, status == http.StatusRequestEntityTooLarge, status == http.StatusUnprocessableEntity:
+		return &contentError{fmt.Errorf("%w: it answered %s", ErrRefused, text)}
 	case status == http.StatusUnauthorized, status == http.StatusForbidden:
 		return fmt.Errorf("%w: it answered %s; look at the stream's headers_file", ErrRefused, text)
 	}

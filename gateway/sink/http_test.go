@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -402,6 +403,58 @@ func TestHTTPIDLandsOnce(t *testing.T) {
 	s.Forget(b.ID)
 	if len(s.ledger.ids()) != 0 {
 		t.Error("Forget did not forget")
+	}
+}
+
+// Promise 5: when some events of a batch are refused for what they hold, the error says
+// which, and all others have landed, once, however often the batch is written.
+func TestHTTPSaysWhatWasRefused(t *testing.T) {
+	for _, status := range []int{400, 413, 422} {
+		r := newReceiver(t)
+		bad := `"a/3"`
+		r.answer = func(w http.ResponseWriter, _ *http.Request, _ int, body string) bool {
+			poisoned := bad != "" && strings.Contains(body, bad)
+			if poisoned {
+				w.WriteHeader(status)
+			}
+			return poisoned
+		}
+		cfg := httpConfig(r)
+		cfg.Spec.Batch = 2
+		s := mustHTTP(t, cfg)
+		b := numbered("id", "a", 7)
+		bad = string(b.Records[3].Event.Data)
+		for range 2 {
+			err := s.Write(context.Background(), b)
+			var refused *lazaret.RefusedError
+			if !errors.As(err, &refused) || !slices.Equal(refused.Records, []int{2, 3}) || !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), fmt.Sprint(status)) {
+				t.Fatalf("%d: %v, want that the records 2 and 3 were refused", status, err)
+			}
+			if _, lines := r.count(); len(lines) != 5 {
+				t.Errorf("%d: %d events landed, want the other 5", status, len(lines))
+			}
+		}
+		bad = ""
+		mustWrite(t, s, b)
+		wantLines(t, r, "a", 7)
+	}
+}
+
+// A refusal that is about the address or the sender does not say that the rest has landed.
+func TestHTTPRefusalOfTheSender(t *testing.T) {
+	for _, status := range []int{302, 401, 403, 404, 405, 409, 410, 415} {
+		r := newReceiver(t)
+		r.answer = func(w http.ResponseWriter, _ *http.Request, n int, _ string) bool {
+			w.WriteHeader(status)
+			return true
+		}
+		cfg := httpConfig(r)
+		cfg.Spec.Batch = 2
+		err := mustHTTP(t, cfg).Write(context.Background(), numbered("id", "a", 6))
+		var refused *lazaret.RefusedError
+		if n, _ := r.count(); !errors.Is(err, ErrRefused) || errors.As(err, &refused) || n != 1 {
+			t.Errorf("%d: %v after %d requests, want a plain refusal after one", status, err, n)
+		}
 	}
 }
 
