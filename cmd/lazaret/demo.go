@@ -94,16 +94,22 @@ func (d *demo) title(format string, args ...any) {
 // demoWidth is how many columns the story has, also where it is read in a file.
 const demoWidth = 100
 
-func (d *demo) table(t *table) {
-	width := terminalWidth(d.stdout)
-	if width == 0 {
-		width = demoWidth
+const demoIndent = "   "
+
+// width is how many columns there are for the story.
+func (d *demo) width() int {
+	if width := terminalWidth(d.stdout); width > 0 {
+		return min(width, demoWidth)
 	}
-	t.write(d.stdout, d.style, "   ", min(width, demoWidth))
+	return demoWidth
 }
 
+func (d *demo) table(t *table) { t.write(d.stdout, d.style, demoIndent, d.width()) }
+
 func (d *demo) say(format string, args ...any) {
-	fmt.Fprintf(d.stdout, "   "+format+"\n", args...)
+	for _, line := range wrapped(fmt.Sprintf(format, args...), d.width()-len(demoIndent)) {
+		fmt.Fprintln(d.stdout, demoIndent+line)
+	}
 }
 
 // start runs a gateway and gives it the clickstream's schema, rules and stream.
@@ -192,8 +198,8 @@ func (d *demo) investigate(ctx context.Context) error {
 	fmt.Fprintln(d.stdout)
 	d.say("%s refused %s events. In %s of them nothing else is wrong.", d.style.bad(workload.WrongRule), count(ev.refused), count(ev.alone))
 	if ev.users > 0 {
-		d.say("Half of those cost less than %s and nine tenths less than %s, and they come from", money(ev.median), money(ev.ninth))
-		d.say("%s users: that is what customers spend. The rule is wrong.", count(ev.users))
+		d.say("Half of those cost less than %s and nine tenths less than %s, and they come from %s users: that is what customers spend. The rule is wrong.",
+			money(ev.median), money(ev.ninth), count(ev.users))
 	}
 	return nil
 }

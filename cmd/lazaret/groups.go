@@ -18,6 +18,13 @@ const (
 	shortGroup = 12
 )
 
+// Names of entries and jobs have wholeID characters; a narrow table shows shortJob of a
+// job's at least, which is the millisecond in which it was made.
+const (
+	wholeID  = 36
+	shortJob = 13
+)
+
 // allGroups reads every page and sorts by count, the largest first. more says that there
 // are beyond maxGroups.
 func allGroups(ctx context.Context, c *client.Client, f client.Filter) (all []client.Group, more bool, err error) {

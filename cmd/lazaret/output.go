@@ -157,3 +157,38 @@ func short(s string, n int) string {
 	}
 	return string([]rune(s)[:n-1]) + "…"
 }
+
+// wrapped breaks text at spaces into lines of at most width columns, where a word alone is
+// not wider. Spaces at the beginning stay, and colour has no width.
+func wrapped(text string, width int) []string {
+	var lines []string
+	line, used := "", 0
+	for i, word := range strings.Split(text, " ") {
+		n := columns(word)
+		if i > 0 && used > 0 && used+1+n > width {
+			lines = append(lines, line)
+			line, used = word, n
+			continue
+		}
+		if i > 0 {
+			line, used = line+" ", used+1
+		}
+		line, used = line+word, used+n
+	}
+	return append(lines, line)
+}
+
+// columns counts what a terminal shows of text that style may have coloured.
+func columns(text string) int {
+	n := 0
+	for {
+		before, after, found := strings.Cut(text, "\x1b[")
+		n += utf8.RuneCountInString(before)
+		if !found {
+			return n
+		}
+		if _, text, found = strings.Cut(after, "m"); !found {
+			return n
+		}
+	}
+}

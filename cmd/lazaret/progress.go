@@ -3,9 +3,11 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 )
 
 // progress shows long work on stderr: one line that is redrawn on a terminal, a plain
@@ -23,6 +25,7 @@ type progress struct {
 	last  time.Time
 	every time.Duration
 	drawn bool
+	rate  float64 // a second, where who does the work knows better; 0 is to measure here
 }
 
 // progress begins to measure; unit is count[int64] or size.
@@ -56,6 +59,13 @@ func (p *progress) update(done, total int64, note string) {
 	}
 }
 
+// paced takes over a rate that was measured where the work is done, a second.
+func (p *progress) paced(rate float64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.rate = rate
+}
+
 // finish draws the last state and ends the line.
 func (p *progress) finish(done, total int64, note string) {
 	p.mu.Lock()
@@ -82,32 +92,54 @@ func (p *progress) print(text string) {
 }
 
 func (p *progress) draw(done, total int64, note string) {
-	seconds := p.now().Sub(p.start).Seconds()
-	tail := p.unit(int64(float64(done)/max(seconds, 0.001))) + "/s"
-	if note != "" {
-		tail += "  " + note
+	speed := p.rate
+	if speed == 0 {
+		speed = float64(done) / max(p.now().Sub(p.start).Seconds(), 0.001)
 	}
+	amount, rate := p.unit(done), p.unit(int64(speed))+"/s"
 	if total > 0 {
-		tail = fmt.Sprintf("%s of %s  %s", p.unit(done), p.unit(total), tail)
-	} else {
-		tail = fmt.Sprintf("%s  %s", p.unit(done), tail)
+		amount += " of " + p.unit(total)
 	}
-	if !p.live {
-		if total > 0 {
-			tail = fmt.Sprintf("%d%%  %s", percent(done, total), tail)
-		}
-		fmt.Fprintf(p.w, "%s: %s\n", p.label, tail)
+	if p.live {
+		fmt.Fprint(p.w, "\r\x1b[2K"+p.fit(done, total, amount, rate, note))
+		p.drawn = true
 		return
 	}
-	line := p.label + "  " + tail
+	share := ""
 	if total > 0 {
-		line = fmt.Sprintf("%s  %s %3d%%  %s", p.label, bar(done, total, 20), percent(done, total), tail)
+		share = fmt.Sprintf("%d%%", percent(done, total))
 	}
+	fmt.Fprintf(p.w, "%s: %s\n", p.label, joined(share, amount, rate, note))
+}
+
+// fit is the line for the terminal. On a narrow one the bar is shortened first, then it
+// goes, then the rate, then the amount: the note, which is what came of the work, is last.
+func (p *progress) fit(done, total int64, amount, rate, note string) string {
+	room := 1 << 16
 	if width := p.width(); width > 10 {
-		line = short(line, width-1)
+		room = width - 1
 	}
-	fmt.Fprint(p.w, "\r\x1b[2K"+line)
-	p.drawn = true
+	share := ""
+	if total > 0 {
+		share = fmt.Sprintf("%d%%", percent(done, total))
+		for width := 20; width >= 5; width-- {
+			drawn := fmt.Sprintf("%s %4s", bar(done, total, width), share)
+			if line := joined(p.label, drawn, amount, rate, note); utf8.RuneCountInString(line) <= room {
+				return line
+			}
+		}
+	}
+	for _, parts := range [][]string{{share, amount, rate, note}, {share, amount, note}, {share, note}} {
+		if line := joined(append([]string{p.label}, parts...)...); utf8.RuneCountInString(line) <= room {
+			return line
+		}
+	}
+	return short(joined(p.label, share, note), room)
+}
+
+// joined puts two spaces between the parts that are not empty.
+func joined(parts ...string) string {
+	return strings.Join(slices.DeleteFunc(slices.Clone(parts), func(s string) bool { return s == "" }), "  ")
 }
 
 // percent never says 100 before the end.

@@ -64,8 +64,8 @@ func TestProgressOnTerminal(t *testing.T) {
 			t.Errorf("%d columns: %q", n, l)
 		}
 	}
-	if !strings.Contains(parts[1], "█████░░░░░") || !strings.Contains(parts[1], "50%") {
-		t.Errorf("no bar in %q", parts[1])
+	if !strings.Contains(parts[1], "50%") || !strings.Contains(parts[3], "█████░░░░░") {
+		t.Errorf("no share in %q, or no bar in %q", parts[1], parts[3])
 	}
 }
 
@@ -73,5 +73,22 @@ func TestProgressOnTerminal(t *testing.T) {
 func TestBarBounds(t *testing.T) {
 	if bar(30, 10, 4) != "████" || bar(0, 0, 4) != "░░░░" || percent(30, 10) != 100 || percent(0, 0) != 0 {
 		t.Error(bar(30, 10, 4), bar(0, 0, 4), percent(30, 10), percent(0, 0))
+	}
+}
+
+// On a narrow terminal the bar gives way first, and what came of the work is said whole.
+func TestProgressKeepsTheNote(t *testing.T) {
+	const note = "1,228 released, 12 still fail"
+	for width := 50; width < 120; width++ {
+		p, out, pass := clocked(true, width)
+		pass(time.Second)
+		p.finish(5_000, 10_000, note)
+		line := strings.TrimSpace(strings.TrimPrefix(out.String(), "\r\x1b[2K"))
+		if !strings.HasSuffix(line, note) || !strings.Contains(line, "50%") || utf8.RuneCountInString(line) > width-1 {
+			t.Fatalf("width %d: %q", width, line)
+		}
+		if width == 80 && (!strings.Contains(line, "░") || !strings.Contains(line, "5,000/s")) {
+			t.Fatalf("width %d: %q", width, line)
+		}
 	}
 }

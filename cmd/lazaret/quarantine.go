@@ -70,7 +70,16 @@ func (e *env) printEntries(all []client.Entry, more bool) error {
 		e.status("no entries")
 		return nil
 	}
-	t := newTable(col("id"), same("stream"), same("status"), col("received"), flex("reason", 26), flex("path", 8), flex("message", 10))
+	e.print(entryTable(all, time.Now()), "")
+	if more {
+		e.status("there are more: raise --limit, or filter")
+	}
+	return nil
+}
+
+func entryTable(all []client.Entry, now time.Time) *table {
+	t := newTable(col("id"), same("stream").orBelow(), same("status").orBelow(), col("received").ifRoom(),
+		flex("reason", 26), flex("path", 8).orBelow(), flex("message", 24).orBelow())
 	for _, x := range all {
 		reason, path, message := "", "", ""
 		if len(x.Reasons) > 0 {
@@ -80,13 +89,9 @@ func (e *env) printEntries(all []client.Entry, more bool) error {
 				reason = fmt.Sprintf("%s +%d", reason, n-1)
 			}
 		}
-		t.add(x.ID, x.Stream, x.Status, ago(x.Received, time.Now()), reason, path, message)
+		t.add(x.ID, x.Stream, x.Status, ago(x.Received, now), reason, path, message)
 	}
-	e.print(t, "")
-	if more {
-		e.status("there are more: raise --limit, or filter")
-	}
-	return nil
+	return t
 }
 
 func (e *env) quarantineShowCmd() *cobra.Command {
@@ -239,11 +244,16 @@ func (e *env) printGroups(groups []client.Group) {
 		e.status("no groups")
 		return
 	}
-	t := newTable(col("group"), same("stream"), num("entries"), num("released"), col("last seen"), flex("reason", 26), flex("path", 8), flex("message", 10))
+	e.print(groupTable(groups, time.Now()), "")
+}
+
+func groupTable(groups []client.Group, now time.Time) *table {
+	t := newTable(col("group"), same("stream"), num("entries"), num("released").ifAny().ifRoom(), col("last seen").ifRoom(),
+		flex("reason", 26), flex("path", 8).orBelow(), flex("message", 24).orBelow())
 	for _, g := range groups {
-		t.add(short(g.Group, shortGroup+1), g.Stream, count(g.Count), count(g.Released), ago(g.LastSeen, time.Now()), groupReason(g), groupPaths(g), g.Message)
+		t.add(short(g.Group, shortGroup+1), g.Stream, count(g.Count), count(g.Released), ago(g.LastSeen, now), groupReason(g), groupPaths(g), g.Message)
 	}
-	e.print(t, "")
+	return t
 }
 
 // groupReason lists a group's codes; a code that stands for a rule is with the rule's id.

@@ -70,6 +70,7 @@ func (e *env) follow(ctx context.Context, c *client.Client, id string) error {
 		}
 		return err
 	}
+	p.paced(job.Rate)
 	p.finish(job.Examined+job.Skipped, job.Matched, jobNote(job))
 	return e.printJob(job)
 }
@@ -151,13 +152,21 @@ func (e *env) jobListCmd() *cobra.Command {
 			}
 			return e.printJSON(map[string]any{"jobs": jobs})
 		}
-		t := newTable(col("job"), col("state"), col("dry run"), col("created"), num("matched"), num("released"), num("still fail"))
-		for _, j := range jobs {
-			t.add(j.ID, j.State, map[bool]string{true: "yes", false: ""}[j.DryRun], ago(j.Created, time.Now()), count(j.Matched), count(j.Released), count(j.Failed))
+		if len(jobs) == 0 {
+			e.status("no jobs")
+			return nil
 		}
-		e.print(t, "")
+		e.print(jobTable(jobs, time.Now()), "")
 		return nil
 	})
+}
+
+func jobTable(jobs []client.Job, now time.Time) *table {
+	t := newTable(flex("job", shortJob+1), col("state"), col("dry run").ifAny(), col("created").ifRoom(), num("matched"), num("released"), num("still fail"))
+	for _, j := range jobs {
+		t.add(j.ID, j.State, map[bool]string{true: "yes", false: ""}[j.DryRun], ago(j.Created, now), count(j.Matched), count(j.Released), count(j.Failed))
+	}
+	return t
 }
 
 func (e *env) jobShowCmd() *cobra.Command {

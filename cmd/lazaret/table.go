@@ -13,6 +13,9 @@ type column struct {
 	right bool // numbers
 	least int  // may be shortened to this width where the terminal is narrow; 0 is never
 	lift  bool // where the terminal is narrow and all rows say the same, it is said once
+	blank bool // where the terminal is narrow, it goes if all rows say nothing or 0
+	spare bool // where nothing else brings the table to the width, it goes
+	below bool // where the terminal is narrow, it goes to a second line of each row
 	paint func(string) string
 }
 
@@ -20,6 +23,11 @@ func col(title string) column             { return column{title: title} }
 func num(title string) column             { return column{title: title, right: true} }
 func flex(title string, least int) column { return column{title: title, least: least} }
 func same(title string) column            { return column{title: title, lift: true} }
+
+// The same column with a way to give room on a narrow terminal.
+func (c column) ifAny() column   { c.blank = true; return c }
+func (c column) ifRoom() column  { c.spare = true; return c }
+func (c column) orBelow() column { c.below = true; return c }
 
 // table collects rows and writes them aligned. What does not fit a terminal's width is
 // shortened; a file or a pipe gets everything.
@@ -57,7 +65,7 @@ func (t *table) write(w io.Writer, s style, indent string, limit int) {
 	head := make([]string, len(t.cols))
 	for i, c := range t.cols {
 		head[i] = c.title
-		titled = titled || c.title != ""
+		titled = titled || c.title != "" && l.width[i] >= 0
 	}
 	if len(l.said) > 0 {
 		fmt.Fprintln(w, indent+s.dim("all: "+strings.Join(l.said, ", ")))
@@ -67,35 +75,85 @@ func (t *table) write(w io.Writer, s style, indent string, limit int) {
 	}
 	for _, row := range t.rows {
 		fmt.Fprintln(w, strings.TrimRight(indent+l.line(t.cols, row, nil), " "))
+		if text := l.second(row); text != "" {
+			fmt.Fprintln(w, indent+secondIndent+s.dim(short(text, limit-len(indent)-len(secondIndent))))
+		}
 	}
 }
 
-// layout is the width of each column, -1 for one that is not shown, and what is said of
-// the lifted ones.
+// secondIndent is before the second line of a row.
+const secondIndent = "    "
+
+// layout is the width of each column, -1 for one that is not shown, what is said of the
+// lifted ones, and the columns that are on a second line of each row.
 type layout struct {
 	width []int
 	said  []string
+	below []int
 }
 
+// layout gives each column its width within the limit. What costs the reader least goes
+// first: what is the same in all rows, what says nothing, the ends of long texts, the
+// place beside the others, and at last whole columns.
 func (t *table) layout(limit int) layout {
 	l := layout{width: make([]int, len(t.cols))}
-	for i, c := range t.cols {
-		l.width[i] = utf8.RuneCountInString(c.title)
-		for _, row := range t.rows {
-			if i < len(row) {
-				l.width[i] = max(l.width[i], utf8.RuneCountInString(row[i]))
-			}
-		}
+	for i := range t.cols {
+		l.width[i] = t.natural(i)
 	}
-	if limit <= 0 {
+	if limit <= 0 || l.total() <= limit {
 		return l
 	}
 	for i, c := range t.cols {
-		if l.total() > limit && c.lift && len(t.rows) > 1 && t.uniform(i) {
+		switch {
+		case l.total() <= limit:
+		case c.lift && len(t.rows) > 1 && t.uniform(i):
 			l.width[i] = -1
 			l.said = append(l.said, c.title+" "+t.rows[0][i])
+		case c.blank && t.nothing(i):
+			l.width[i] = -1
 		}
 	}
+	if t.shrink(&l, limit) {
+		return l
+	}
+	for i, c := range t.cols {
+		if c.below && l.width[i] >= 0 {
+			l.width[i] = -1
+			l.below = append(l.below, i)
+		}
+	}
+	t.grow(&l)
+	for i := len(t.cols) - 1; i >= 0 && !t.shrink(&l, limit); i-- {
+		if t.cols[i].spare {
+			l.width[i] = -1
+			t.grow(&l)
+		}
+	}
+	return l
+}
+
+// grow gives what is shown its full width again, after something else went.
+func (t *table) grow(l *layout) {
+	for i := range t.cols {
+		if l.width[i] >= 0 {
+			l.width[i] = t.natural(i)
+		}
+	}
+}
+
+// natural is the width that a column's title and cells want.
+func (t *table) natural(i int) int {
+	width := utf8.RuneCountInString(t.cols[i].title)
+	for _, row := range t.rows {
+		if i < len(row) {
+			width = max(width, utf8.RuneCountInString(row[i]))
+		}
+	}
+	return width
+}
+
+// shrink shortens the widest columns that may be, and reports that the line fits.
+func (t *table) shrink(l *layout, limit int) bool {
 	for l.total() > limit {
 		widest := -1
 		for i, c := range t.cols {
@@ -104,11 +162,21 @@ func (t *table) layout(limit int) layout {
 			}
 		}
 		if widest < 0 {
-			break
+			return false
 		}
 		l.width[widest]--
 	}
-	return l
+	return true
+}
+
+// nothing reports that no row says anything in a column.
+func (t *table) nothing(i int) bool {
+	for _, row := range t.rows {
+		if row[i] != "" && row[i] != "0" && row[i] != "-" {
+			return false
+		}
+	}
+	return true
 }
 
 // uniform reports that all rows say the same in a column.
@@ -132,18 +200,31 @@ func (l layout) total() int {
 	return sum + 2*max(shown-1, 0)
 }
 
+// second is the text of a row's second line.
+func (l layout) second(row []string) string {
+	var cells []string
+	for _, i := range l.below {
+		if row[i] != "" {
+			cells = append(cells, row[i])
+		}
+	}
+	return strings.Join(cells, "  ")
+}
+
 // line aligns one row; paint, where it is not nil, is for every cell.
 func (l layout) line(cols []column, cells []string, paint func(string) string) string {
 	var b strings.Builder
+	begun := false
 	for i, c := range cells {
 		if l.width[i] < 0 {
 			continue
 		}
 		c = short(c, l.width[i])
 		pad := strings.Repeat(" ", l.width[i]-utf8.RuneCountInString(c))
-		if b.Len() > 0 || i > 0 && l.width[0] >= 0 {
+		if begun {
 			b.WriteString("  ")
 		}
+		begun = true
 		if style := cols[i].paint; paint == nil && style != nil {
 			c = style(c)
 		} else if paint != nil {

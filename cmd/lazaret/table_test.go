@@ -4,7 +4,11 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
+
+	"github.com/lazaret/lazaret"
+	"github.com/lazaret/lazaret/internal/client"
 )
 
 func sample() *table {
@@ -104,5 +108,81 @@ func TestFormats(t *testing.T) {
 		if c.got != c.want {
 			t.Errorf("got %q, want %q", c.got, c.want)
 		}
+	}
+}
+
+// Tables as the commands print them fit 80 columns, with each id or what of it names one,
+// each count and the whole message.
+func TestTablesFit80Columns(t *testing.T) {
+	now := time.Now()
+	entry := client.Entry{
+		ID: "01a1fe06-a9b7-7776-bd9f-ad9917409a1c", Stream: "clickstream", Status: "quarantined", Received: now.Add(-50 * time.Hour),
+		Reasons: []lazaret.Reason{{Code: "rule.failed", Rule: "purchase-fraud", Path: "/session/started_at", Message: "amounts over 400 are fraud"}}, More: 3,
+	}
+	other := entry
+	other.Stream = "payments"
+	group := client.Group{
+		Group: "f146d33e7fbc00112233445566778899", Stream: "clickstream", Count: 1204, LastSeen: now.Add(-50 * time.Hour),
+		Codes: []string{"rule.failed"}, Rules: []string{"purchase-fraud"}, Paths: []string{"/session/started_at"}, Message: "amounts over 400 are fraud",
+	}
+	grown := group
+	grown.Stream, grown.Released = "payments", 12345
+	job := client.Job{ID: entry.ID, State: "cancelled", DryRun: true, Created: now.Add(-50 * time.Hour), Matched: 123456, Released: 123456, Failed: 123456}
+	for name, c := range map[string]struct {
+		table *table
+		whole []string
+	}{
+		"entries": {entryTable([]client.Entry{entry, other}, now), []string{entry.ID, "rule.failed purchase-fraud +3", "/session/started_at", "amounts over 400 are fraud"}},
+		"groups":  {groupTable([]client.Group{group, group}, now), []string{"f146d33e7fbc…", "1,204", "rule.failed purchase-fraud", "amounts over 400 are fraud"}},
+		"grown":   {groupTable([]client.Group{group, grown}, now), []string{"f146d33e7fbc…", "1,204", "rule.failed purchase-fraud", "amounts over 400 are fraud", "payments"}},
+		"jobs":    {jobTable([]client.Job{job, job}, now), []string{"01a1fe06-a9b7", "cancelled", "123,456", "yes"}},
+	} {
+		got := lines(c.table, 80)
+		for _, l := range got {
+			if n := utf8.RuneCountInString(l); n > 80 {
+				t.Errorf("%s: a line of %d: %q", name, n, l)
+			}
+		}
+		for _, whole := range c.whole {
+			if !strings.Contains(strings.Join(got, "\n"), whole) {
+				t.Errorf("%s: %q is not whole in\n%s", name, whole, strings.Join(got, "\n"))
+			}
+		}
+	}
+}
+
+// A column that says nothing goes before any text is shortened.
+func TestTableHidesWhatSaysNothing(t *testing.T) {
+	for _, c := range []struct {
+		released string
+		shown    bool
+	}{{"0", false}, {"7", true}} {
+		tab := newTable(col("id"), num("released").ifAny(), flex("message", 4))
+		tab.add("a1", "0", "must be integer")
+		tab.add("b2", c.released, "is missing")
+		got := strings.Join(lines(tab, 24), "\n")
+		if strings.Contains(got, "released") != c.shown || strings.Contains(got, "must be integer") == c.shown {
+			t.Errorf("released %s:\n%s", c.released, got)
+		}
+	}
+}
+
+// Prose is broken between words, whatever its colour, and loses none.
+func TestWrapped(t *testing.T) {
+	s := style{on: true}
+	text := s.bad("purchase-fraud") + " refused 12,345 events. In " + s.good("3") + " of them nothing else is wrong."
+	for width := 14; width < 90; width++ {
+		got := wrapped(text, width)
+		for _, l := range got {
+			if columns(l) > width {
+				t.Fatalf("width %d: %q", width, l)
+			}
+		}
+		if strings.Join(got, " ") != text {
+			t.Fatalf("width %d: %q", width, got)
+		}
+	}
+	if got := wrapped("   a b", 80); len(got) != 1 || got[0] != "   a b" {
+		t.Errorf("got %q", got)
 	}
 }
