@@ -27,12 +27,39 @@ type compiled struct {
 	severity Severity
 	message  string
 	path     string // the one place of the event that the expression reads, or ""
-	expr     *vm.Program
-	when     *vm.Program // nil if the rule always applies
+	expr     *expression
+	when     *expression // nil if the rule always applies
 }
 
 // Len is how many rules the program has.
 func (p *Program) Len() int { return len(p.rules) }
+
+// Read is a place of the event that a rule's expression reads.
+type Read struct {
+	Rule    string // the rule's id
+	Index   int    // of the rule in its set, from 0
+	Field   string // "expr" or "when"
+	Pointer string // JSON Pointer into the event, as far as its steps are written out
+}
+
+// Reads lists what the rules read, in their order.
+func (p *Program) Reads() []Read {
+	var list []Read
+	for i, c := range p.rules {
+		for _, f := range []struct {
+			name string
+			e    *expression
+		}{{"expr", c.expr}, {"when", c.when}} {
+			if f.e == nil {
+				continue
+			}
+			for _, pointer := range f.e.paths {
+				list = append(list, Read{c.id, i, f.name, pointer})
+			}
+		}
+	}
+	return list
+}
 
 // Compile checks and compiles a set, whole or not at all. Every error about the set is
 // a *CompileError.
@@ -52,7 +79,7 @@ func Compile(set Set) (*Program, error) {
 		if problem != nil {
 			return nil, r.compileError("expr", r.Expr, problem)
 		}
-		c.expr, p.meta = main.program, p.meta.or(main.meta)
+		c.expr, p.meta = main, p.meta.or(main.meta)
 		if len(main.paths) == 1 {
 			c.path = main.paths[0]
 		}
@@ -61,7 +88,7 @@ func Compile(set Set) (*Program, error) {
 			if problem != nil {
 				return nil, r.compileError("when", r.When, problem)
 			}
-			c.when, p.meta = when.program, p.meta.or(when.meta)
+			c.when, p.meta = when, p.meta.or(when.meta)
 		}
 		p.rules = append(p.rules, c)
 	}
@@ -140,9 +167,10 @@ func (l *language) config() *conf.Config {
 
 // expression is one compiled expression and what it reads.
 type expression struct {
-	program *vm.Program
-	paths   []string
-	meta    uses
+	program  *vm.Program
+	paths    []string
+	meta     uses
+	operands operands
 }
 
 // compile takes an expression through every guard. The types are checked twice: as it
@@ -176,6 +204,7 @@ func (l *language) compile(source string) (e *expression, p *problem) {
 	if k := result.Kind(); k != reflect.Bool && k != reflect.Interface {
 		return nil, &problem{0, fmt.Sprintf("a rule is true or false, and this is %s", typeName(result))}
 	}
+	operands := findOperands(tree.Node) // as it was written
 	rw := &rewriter{done: make(map[ast.Node]ast.Node)}
 	rw.node(&tree.Node)
 	if _, err := checker.Check(tree, cfg); err != nil {
@@ -188,7 +217,7 @@ func (l *language) compile(source string) (e *expression, p *problem) {
 	if err != nil {
 		return nil, fromLibrary(err)
 	}
-	return &expression{program: program, paths: in.paths, meta: in.meta}, nil
+	return &expression{program: program, paths: in.paths, meta: in.meta, operands: operands}, nil
 }
 
 // typeName says what a Go type is to the writer of a rule.

@@ -15,6 +15,7 @@ func compileOne(expr string) error {
 func TestCompileRefuses(t *testing.T) {
 	for _, c := range []struct{ expr, want string }{
 		{"event.a +", "1:9: unexpected token EOF"},
+		{"event.a = 3", `1:9: unexpected token Operator("="); use == to compare`},
 		{"event.a > 3 &&\n  evnt.b", `2:3: unknown name evnt; did you mean "event"?`},
 		{"metta.id == ''", `1:1: unknown name metta; did you mean "meta"?`},
 		{"meta.recieved > date('2026-01-01')", `1:6: unknown field meta.recieved; did you mean "received"?`},

@@ -146,6 +146,9 @@ func (c *Contract) judgeRules(e *lazaret.Event, ce *cloudevents.Envelope, v *laz
 		if out.broken != "" {
 			reason.Code = lazaret.CodeRuleError
 			reason.Message = "rule " + r.id + " could not be evaluated: " + out.broken
+			if out.path != "" {
+				reason.Path = out.path
+			}
 		}
 		if r.severity == Warn {
 			v.Warnings = append(v.Warnings, reason)

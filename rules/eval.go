@@ -31,40 +31,44 @@ func newWorker() *worker {
 type outcome struct {
 	good   bool
 	broken string // why there is no answer; value-free. Then good is false.
+	path   string // JSON Pointer to what was missing, if that is why and it is known
 }
 
 // eval gives a rule's outcome for the event in the worker.
 func (w *worker) eval(c *compiled) outcome {
 	if c.when != nil {
-		applies, broken := w.boolean("when", c.when)
-		if broken != "" {
-			return outcome{broken: broken}
+		applies := w.boolean("when", c.when)
+		if applies.broken != "" {
+			return applies
 		}
-		if !applies {
+		if !applies.good {
 			return outcome{good: true}
 		}
 	}
-	good, broken := w.boolean("expr", c.expr)
-	return outcome{good, broken}
+	return w.boolean("expr", c.expr)
 }
 
-func (w *worker) boolean(field string, p *vm.Program) (value bool, broken string) {
-	out, err := w.run(p)
+func (w *worker) boolean(field string, e *expression) outcome {
+	out, err := w.run(e.program)
+	if value, ok := out.(bool); ok && err == nil {
+		return outcome{good: value}
+	}
+	why, place, at := errResult, field, noPlace
 	if err != nil {
-		why, line, column := classify(err)
-		if line > 0 {
-			return false, fmt.Sprintf("%s (%s %d:%d)", why, field, line, column)
+		var line, column int
+		if why, at, line, column = classify(err); line > 0 {
+			place = fmt.Sprintf("%s %d:%d", field, line, column)
 		}
-		return false, fmt.Sprintf("%s (%s)", why, field)
-	}
-	if value, ok := out.(bool); ok {
-		return value, ""
-	}
-	why := errResult
-	if out == nil {
+	} else if out == nil {
 		why = errMissing
 	}
-	return false, fmt.Sprintf("%s (%s)", why, field)
+	message, path := string(why), ""
+	if why == errMissing {
+		if a, ok := e.operands.missing(at, w.env.Event); ok {
+			message, path = a.text+" is missing or null", a.pointer
+		}
+	}
+	return outcome{broken: message + " (" + place + ")", path: path}
 }
 
 func (w *worker) run(p *vm.Program) (out any, err error) {
@@ -78,18 +82,19 @@ func (w *worker) run(p *vm.Program) (out any, err error) {
 }
 
 // classify says what kind of failure an evaluation's error is, and where in the
-// expression. The library's text is looked at, for it names types, and never passed
+// expression: the offset in characters (noPlace if it is not known), line and column. The library's text is looked at, for it names types, and never passed
 // on, for it may hold values.
-func classify(err error) (why evalError, line, column int) {
+func classify(err error) (why evalError, at, line, column int) {
 	var e *file.Error
+	at = noPlace
 	if errors.As(err, &e) {
-		line, column = e.Line, e.Column+1
+		at, line, column = e.From, e.Line, e.Column+1
 	}
 	if errors.As(err, &why) {
-		return why, line, column
+		return why, at, line, column
 	}
 	if e == nil {
-		return errOther, line, column
+		return errOther, at, line, column
 	}
 	text := e.Message
 	var bug runtime.Error
@@ -108,5 +113,5 @@ func classify(err error) (why evalError, line, column int) {
 	default:
 		why = errOther
 	}
-	return why, line, column
+	return why, at, line, column
 }

@@ -55,7 +55,7 @@ rules:
 	//   rule.failed amount-limit "/amount" amounts over 400 need a second look
 	//   rule.failed has-items "/items" rule has-items failed
 	// c quarantined
-	//   rule.error amount-limit "/amount" rule amount-limit could not be evaluated: a value is missing or null (expr 1:14)
+	//   rule.error amount-limit "/amount" rule amount-limit could not be evaluated: event.amount is missing or null (expr 1:14)
 }
 
 // A rule that cannot be right is refused with its place.

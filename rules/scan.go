@@ -75,7 +75,11 @@ func (n *nesting) next(tk lexer.Token) int {
 func fromLibrary(err error) *problem {
 	var e *file.Error
 	if errors.As(err, &e) {
-		return &problem{at: e.From, message: e.Message}
+		message := e.Message
+		if message == `unexpected token Operator("=")` {
+			message += "; use == to compare"
+		}
+		return &problem{at: e.From, message: message}
 	}
 	return &problem{-1, "cannot be compiled"}
 }
