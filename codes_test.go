@@ -64,7 +64,7 @@ func TestCodesAreNeverTakenAway(t *testing.T) {
 		schema.patternProperties schema.dependentSchemas schema.items schema.prefixItems
 		schema.additionalItems schema.unevaluatedItems schema.contains schema.minContains schema.maxContains
 		schema.minItems schema.maxItems schema.uniqueItems schema.anyOf schema.oneOf schema.allOf schema.not
-		schema.if schema.then schema.else schema.false schema.unknown rule.failed rule.error sink.refused`
+		schema.if schema.then schema.else schema.false schema.unknown schema.cost rule.failed rule.error sink.refused`
 	listed := known()
 	for _, code := range strings.Fields(ever) {
 		if !listed[lazaret.Code(code)] {
@@ -279,6 +279,7 @@ var examples = map[string][2]string{
 	"then":                  {`{"if":true,"then":false}`, `1`},
 	"else":                  {`{"if":false,"else":false}`, `1`},
 	"false":                 {`false`, `1`},
+	"cost":                  {`{"pattern":"[ab]*a[ab]{1000}c"}`, `"` + strings.Repeat("a", 200_000) + `"`},
 }
 
 // neverGiven are the codes that are kept for releases to come; their meaning says so.

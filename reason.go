@@ -23,6 +23,7 @@ const (
 	CodeRuleError  Code = "rule.error"  // a rule's expression could not be evaluated
 
 	CodeSchemaUnknown Code = "schema.unknown" // the event names a schema version that does not exist
+	CodeSchemaCost    Code = "schema.cost"    // the event is too much work for its schema
 
 	CodeSinkRefused Code = "sink.refused" // it passed, but the sink's receiver refused it for good
 )

@@ -37,15 +37,18 @@ type cost struct {
 	most   bool // the greatest part counts, not the sum
 }
 
-// checkBudget returns nil if the schema costs little enough.
-func checkBudget(g *graph) *overBudget {
+// checkBudget refuses a schema that costs too much. Of others it says how many evaluations
+// there are at most of one place at each level of nesting, from 0 on; deeper than that are
+// as many as at the last level.
+func checkBudget(g *graph) (profile []int, over *overBudget) {
 	b := &budget{graph: g, here: map[*jsonschema.Schema]*cost{}, weights: map[*jsonschema.Schema]int{}}
 	for _, s := range g.nodes {
 		if over := b.place(s, map[*jsonschema.Schema]bool{}); over != nil {
-			return over
+			return nil, over
 		}
 	}
-	return b.depths()
+	over = b.depths()
+	return b.profile, over
 }
 
 type budget struct {
@@ -53,6 +56,7 @@ type budget struct {
 	here    map[*jsonschema.Schema]*cost // evaluations at the same place
 	weights map[*jsonschema.Schema]int   // of here, as a number
 	steps   int
+	profile []int // see checkBudget
 }
 
 // weight is what evaluating s itself takes, its parts apart.
@@ -178,6 +182,7 @@ func (b *budget) depths() *overBudget {
 		levels[s] = b.weights[s]
 	}
 	for range budgetDepth {
+		b.profile = append(b.profile, levels[b.graph.root])
 		next := make(map[*jsonschema.Schema]int, len(order))
 		changed := false
 		var over *jsonschema.Schema // the innermost that is too much

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
@@ -125,13 +126,19 @@ func (c *compilation) run(value any) (err error) {
 // finish checks what the compiled schema may cost and prepares it for judging.
 func (c *compilation) finish() error {
 	g := newGraph(c.schema.root, c.dynamicAnchors())
+	var profile []int
 	if !c.opts.noBudget {
-		if over := checkBudget(g); over != nil {
+		var over *overBudget
+		if profile, over = checkBudget(g); over != nil {
 			return c.failAt(over.location, "%s", over.message)
 		}
 	}
 	mend(g.nodes)
-	c.schema.unions = findUnions(g)
+	unions := findUnions(g)
+	c.schema.unions = unions
+	c.schema.unmetered = c.opts.noBudget
+	c.schema.measure(g, profile)
+	c.schema.bounded = sync.OnceValue(func() *jsonschema.Schema { return bounded(g, unions) })
 	c.patterns.freeze()
 	return nil
 }

@@ -97,7 +97,7 @@ func (c *compilation) explainInvalid(invalid *jsonschema.SchemaValidationError) 
 	if ptr, err := badPattern(verr); err != nil {
 		return c.failAt(url+"#"+encodeFragment(base+ptr), "%v", err)
 	}
-	x := explainer{schema: &Schema{}}
+	x := explainer{}
 	reasons := x.reasons(verr)
 	if x.err != nil || len(reasons) == 0 {
 		return c.failAt(invalid.URL, "the schema is not valid against its metaschema")

@@ -5,7 +5,9 @@
 // 2020-12, with format asserted in each. What a schema may cost is bounded before it is
 // used: by the size of its document, by the number of its nodes, by how often its
 // references may make one place of an event be checked ([Compile]), and by a trial on
-// generated events in a child process ([Try]). A schema refers to another subject only
+// generated events in a child process ([Try]). What one event may cost is bounded as well:
+// by a count of the work, before any of it is done, so that the verdict is the same on
+// every machine. A schema refers to another subject only
 // as "lazaret:subject:version", so that a version never changes its meaning; nothing is
 // read from files or from the network.
 //

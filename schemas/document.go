@@ -251,13 +251,13 @@ func (w *walk) keywords(obj map[string]any, ptr string) error {
 // patterns checks the regular expressions of one schema.
 func (w *walk) patterns(obj map[string]any, ptr string) error {
 	if source, ok := obj["pattern"].(string); ok {
-		if _, err := patternSize(source); err != nil {
+		if _, _, err := parsePattern(source); err != nil {
 			return w.doc.fail(ptr+"/pattern", "%v", err)
 		}
 	}
 	if byPattern, ok := obj["patternProperties"].(map[string]any); ok {
 		for _, source := range sortedKeys(byPattern) {
-			if _, err := patternSize(source); err != nil {
+			if _, _, err := parsePattern(source); err != nil {
 				return w.doc.fail(ptr+"/patternProperties/"+escape(source), "%v", err)
 			}
 		}

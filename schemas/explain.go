@@ -18,13 +18,14 @@ type reason struct {
 	lazaret.Reason
 	depth int      // how deep in the payload the failing place is
 	types []string // what a failed "type" wants; nil for other keywords
+	more  int      // how many further reasons it stands for, which were not kept
 }
 
 // explainer turns the schema library's tree of failures into reasons: one for each
 // failing leaf, and of a union's branches only for the one that was meant. It never looks
 // at what the library says in words, since that holds the payload's values.
 type explainer struct {
-	schema *Schema
+	unions map[string]*union // those of the schema; nil if they were picked from already
 	value  any
 	err    error // ours: the library met something that is not the payload's fault
 }
@@ -32,6 +33,11 @@ type explainer struct {
 // reasons lists the reasons of one failure.
 func (x *explainer) reasons(e *jsonschema.ValidationError) []reason {
 	switch k := e.ErrorKind.(type) {
+	case *explained:
+		if k.err != nil {
+			x.err = k.err
+		}
+		return slices.Clone(k.reasons)
 	case *kind.Schema, *kind.Group, *kind.Reference, *kind.AllOf:
 		return x.causes(e.Causes)
 	case *kind.AnyOf:

@@ -13,7 +13,7 @@ import (
 // union explains a oneOf or anyOf of which no branch matches. The failure's causes are
 // the branches, in order.
 func (x *explainer) union(e *jsonschema.ValidationError, keyword string) []reason {
-	if u := x.schema.unions[e.SchemaURL+" "+keyword]; u != nil {
+	if u := x.unions[e.SchemaURL+" "+keyword]; u != nil {
 		if list, ok := x.discriminated(e, u, keyword); ok {
 			return list
 		}
@@ -43,26 +43,25 @@ func (x *explainer) union(e *jsonschema.ValidationError, keyword string) []reaso
 // is false if the value at hand cannot say.
 func (x *explainer) discriminated(e *jsonschema.ValidationError, u *union, keyword string) (list []reason, ok bool) {
 	value, found := x.find(e.InstanceLocation)
-	obj, isObject := value.(map[string]any)
-	if !found || !isObject {
+	branch, known := u.pick(value)
+	switch {
+	case !found || !known || branch >= len(e.Causes):
 		return nil, false
+	case branch < 0:
+		return []reason{x.noBranch(e, u, keyword, value.(map[string]any))}, true
+	default:
+		return x.reasons(e.Causes[branch]), true
 	}
+}
+
+// noBranch is the reason of an object that no branch of a union can match, for what its
+// discriminator is.
+func (x *explainer) noBranch(e *jsonschema.ValidationError, u *union, keyword string, obj map[string]any) reason {
 	path := append(slices.Clone(e.InstanceLocation), u.property)
-	tag, present := obj[u.property]
-	if !present {
-		if !u.required {
-			return nil, false
-		}
-		return []reason{x.at(e, path, "required", quoted(u.property)+" is missing; it must be "+literals(u.allowed), keyword)}, true
+	if _, present := obj[u.property]; !present {
+		return x.at(e, path, "required", quoted(u.property)+" is missing; it must be "+literals(u.allowed), keyword)
 	}
-	branch, known := u.branch[string(appendCanonical(nil, tag))]
-	if !known {
-		return []reason{x.at(e, path, keyword, "must be "+literals(u.allowed), keyword)}, true
-	}
-	if branch >= len(e.Causes) {
-		return nil, false
-	}
-	return x.reasons(e.Causes[branch]), true
+	return x.at(e, path, keyword, "must be "+literals(u.allowed), keyword)
 }
 
 // onlyTypes returns the types that the branches of a union want, if each of them fails
@@ -94,6 +93,7 @@ func closest(branches [][]reason, depth int) int {
 	for i, branch := range branches {
 		m := measure{count: len(branch), index: i, shallowest: 1 << 30}
 		for _, r := range branch {
+			m.count += r.more
 			m.shallowest = min(m.shallowest, r.depth)
 			if r.depth == depth && slices.Contains(ofItself, r.Code) {
 				m.itself = 1

@@ -80,7 +80,7 @@ func TestFormatsByTheirSpecifications(t *testing.T) {
 		deviates := false
 		for i, s := range append(append([]string{}, c.good...), c.bad...) {
 			want := i < len(c.good)
-			verr, err := ours.validate(s)
+			verr, err := validate(ours.root, s)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -177,7 +177,7 @@ func TestValue(t *testing.T) {
 // TestLibraryPanicIsOurError: should a number that the library cannot stand get past the
 // reader, the process lives, the error is ours, and it holds no value.
 func TestLibraryPanicIsOurError(t *testing.T) {
-	verr, err := mustCompile(t, `{"minimum":1}`).validate(json.Number("1e1000001"))
+	verr, err := validate(mustCompile(t, `{"minimum":1}`).root, json.Number("1e1000001"))
 	if verr != nil || err == nil || strings.Contains(err.Error(), "1000001") {
 		t.Errorf("got %v, %v", verr, err)
 	}

@@ -33,6 +33,26 @@ func mend(nodes []*jsonschema.Schema) {
 	}
 }
 
+// namesSchema is the propertyNames of a schema, mended or not.
+func namesSchema(s *jsonschema.Schema) *jsonschema.Schema {
+	for _, e := range s.Extensions {
+		if m, ok := e.(*mended); ok {
+			return m.names
+		}
+	}
+	return s.PropertyNames
+}
+
+// isUnique reports whether a schema has uniqueItems, mended or not.
+func isUnique(s *jsonschema.Schema) bool {
+	for _, e := range s.Extensions {
+		if m, ok := e.(*mended); ok {
+			return m.unique
+		}
+	}
+	return s.UniqueItems
+}
+
 // Validate implements the library's SchemaExt.
 func (m *mended) Validate(ctx *jsonschema.ValidatorContext, v any) {
 	switch v := v.(type) {

@@ -11,7 +11,7 @@ import (
 )
 
 // Bounds on patterns. Matching takes time proportional to the text's length times the
-// pattern's size, so the size is what is bounded.
+// pattern's size: the size is bounded here, the product by the meter of an event.
 const (
 	maxPatternBytes = 4 << 10 // of one pattern's source
 	maxPatternSize  = 10_000  // instructions of one pattern, repetitions written out
@@ -22,12 +22,12 @@ const (
 // schema is being compiled it belongs to one goroutine; after freeze it only judges
 // strings of the format "regex", and then it is safe for concurrent use.
 type patterns struct {
-	compiled map[string]*regexp.Regexp
+	compiled map[string]*pattern
 	size     int
 	frozen   bool
 }
 
-func newPatterns() *patterns { return &patterns{compiled: map[string]*regexp.Regexp{}} }
+func newPatterns() *patterns { return &patterns{compiled: map[string]*pattern{}} }
 
 // freeze ends compilation: from now on nothing is kept and nothing is compiled.
 func (p *patterns) freeze() { p.frozen, p.compiled = true, nil }
@@ -38,7 +38,7 @@ func (p *patterns) compile(source string) (jsonschema.Regexp, error) {
 	if re, ok := p.compiled[source]; ok {
 		return re, nil
 	}
-	size, err := patternSize(source)
+	tree, size, err := parsePattern(source)
 	if err != nil {
 		return nil, err
 	}
@@ -52,8 +52,27 @@ func (p *patterns) compile(source string) (jsonschema.Regexp, error) {
 	if err != nil {
 		return nil, explainPattern(source, err)
 	}
-	p.compiled[source] = re
-	return re, nil
+	prog, err := syntax.Compile(tree.Simplify())
+	if err != nil {
+		return nil, explainPattern(source, err)
+	}
+	p.compiled[source] = &pattern{re, len(prog.Inst)}
+	return p.compiled[source], nil
+}
+
+// pattern is a compiled pattern of a schema, with the number of its instructions: matching
+// takes at most that many steps for each byte of the text.
+type pattern struct {
+	*regexp.Regexp
+	instructions int
+}
+
+// programSize is the number of instructions of a pattern that patterns compiled.
+func programSize(re jsonschema.Regexp) int {
+	if p, ok := re.(*pattern); ok {
+		return p.instructions
+	}
+	return maxPatternSize // of the library's own schemas, which have small ones; be safe
 }
 
 // parsedPattern stands for a string of a payload that is a regular expression: it is
@@ -63,20 +82,20 @@ type parsedPattern string
 func (s parsedPattern) String() string        { return string(s) }
 func (parsedPattern) MatchString(string) bool { return false }
 
-// patternSize parses a pattern and returns about how many instructions it compiles to.
-func patternSize(source string) (int, error) {
+// parsePattern parses a pattern and returns about how many instructions it compiles to.
+func parsePattern(source string) (*syntax.Regexp, int, error) {
 	if len(source) > maxPatternBytes {
-		return 0, fmt.Errorf("the pattern is longer than %d bytes", maxPatternBytes)
+		return nil, 0, fmt.Errorf("the pattern is longer than %d bytes", maxPatternBytes)
 	}
 	tree, err := syntax.Parse(source, syntax.Perl)
 	if err != nil {
-		return 0, explainPattern(source, err)
+		return nil, 0, explainPattern(source, err)
 	}
 	size := treeSize(tree)
 	if size > maxPatternSize {
-		return 0, fmt.Errorf("the pattern is too large: with its repetitions written out it has more than %d steps; use smaller repetitions, or maxLength", maxPatternSize)
+		return nil, 0, fmt.Errorf("the pattern is too large: with its repetitions written out it has more than %d steps; use smaller repetitions, or maxLength", maxPatternSize)
 	}
-	return size, nil
+	return tree, size, nil
 }
 
 func treeSize(t *syntax.Regexp) int {

@@ -15,6 +15,14 @@ type Schema struct {
 	root   *jsonschema.Schema // nil accepts everything
 	limits jsonread.Limits
 	unions map[string]*union // by location of the schema that holds oneOf or anyOf
+
+	// What judging costs; see meter.
+	unmetered bool // tests: there is no budget
+	dynamic   bool // it has dynamic references
+	perMember int
+	most      dearest
+	cases     map[*jsonschema.Schema]*union // of allOf, as caseUnion has it
+	bounded   func() *jsonschema.Schema     // root for events that cost much; made when first needed
 }
 
 // Result is what a schema says of a payload.
@@ -22,7 +30,9 @@ type Result struct {
 	// Reasons says why the payload is bad: sorted and cut as in lazaret.SortReasons. It is
 	// empty exactly when the payload is good.
 	Reasons []lazaret.Reason
-	// More is how many reasons there are beyond those listed.
+	// More is how many reasons there are beyond those listed. It is a lower bound for an
+	// event that costs much to judge: of an array or object of which 100 members were
+	// bad, the others are not looked at.
 	More int
 	// Value is the decoded payload, whether it is good or not: map[string]any, []any,
 	// string, json.Number, bool or nil. It is nil if the payload is not JSON.
@@ -42,11 +52,25 @@ func (s *Schema) Judge(payload []byte) (Result, error) {
 	if s.root == nil {
 		return Result{Value: value}, nil
 	}
-	verr, err := s.validate(value)
+	root := s.root
+	if !s.unmetered && !s.free(len(payload)) && !s.costs(value, freeTicks, false) {
+		switch {
+		case s.dynamic && !s.costs(value, maxTicksDynamic, false), !s.dynamic && !s.costs(value, maxTicks, true):
+			return Result{Reasons: []lazaret.Reason{tooCostly()}, Value: value}, nil
+		case !s.dynamic:
+			root = s.bounded()
+		}
+	}
+	return s.judge(root, value)
+}
+
+// judge evaluates a value with one of the forms of the schema.
+func (s *Schema) judge(root *jsonschema.Schema, value any) (Result, error) {
+	verr, err := validate(root, value)
 	if err != nil || verr == nil {
 		return Result{Value: value}, err
 	}
-	x := explainer{schema: s, value: value}
+	x := explainer{unions: s.unions, value: value}
 	found := x.reasons(verr)
 	if x.err != nil {
 		return Result{Value: value}, x.err
@@ -55,23 +79,30 @@ func (s *Schema) Judge(payload []byte) (Result, error) {
 		return Result{Value: value}, errors.New("schemas: a failure without a reason")
 	}
 	list := make([]lazaret.Reason, len(found))
+	unkept := 0
 	for i := range found {
 		list[i] = found[i].Reason
+		unkept += found[i].more
 	}
 	reasons, more := lazaret.SortReasons(list)
-	return Result{Reasons: reasons, More: more, Value: value}, nil
+	return Result{Reasons: reasons, More: more + unkept, Value: value}, nil
+}
+
+// tooCostly is the reason of an event that would hold up the others.
+func tooCostly() lazaret.Reason {
+	return lazaret.Reason{Code: lazaret.CodeSchemaCost, Message: "the event is too much work for its schema: its size times the branches, patterns and references that are tried at each place; send less in one event, or simplify the schema: give the branches of a union a property that tells them apart, and bound texts and patterns"}
 }
 
 // validate calls the schema library. Its numbers were checked when they were read; should
 // it panic nevertheless, that is our failure. What it panicked with is not passed on,
 // because it may hold a value of the payload.
-func (s *Schema) validate(value any) (verr *jsonschema.ValidationError, err error) {
+func validate(root *jsonschema.Schema, value any) (verr *jsonschema.ValidationError, err error) {
 	defer func() {
 		if recover() != nil {
 			verr, err = nil, errors.New("schemas: the schema library failed on this event")
 		}
 	}()
-	failure := s.root.Validate(value)
+	failure := root.Validate(value)
 	if failure == nil {
 		return nil, nil
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -129,11 +130,29 @@ func (s *suite) group(t *testing.T, file string, g suiteGroup, d *jsonschema.Dra
 			problem = "error: " + err.Error()
 		} else if valid := len(result.Reasons) == 0; valid != c.Valid {
 			problem = fmt.Sprintf("valid is %t, expected %t; %v", valid, c.Valid, result.Reasons)
+		} else {
+			problem = sameBounded(schema, result)
 		}
 		if problem != "" && !s.excepted(name) {
 			t.Errorf("%s\n\t%s\n\tschema %s\n\tdata %s", name, problem, clip(g.Schema), clip(c.Data))
 		}
 	}
+}
+
+// sameBounded judges a value again, as one that costs much would be, and says how the
+// reasons differ from those that it had; "" if they do not.
+func sameBounded(s *Schema, want Result) string {
+	if s.dynamic {
+		return "" // it has no such form
+	}
+	got, err := s.judge(s.bounded(), want.Value)
+	if err != nil {
+		return "bounded, error: " + err.Error()
+	}
+	if !slices.Equal(got.Reasons, want.Reasons) || got.More != want.More {
+		return fmt.Sprintf("bounded: %v and %d more, expected %v and %d more", got.Reasons, got.More, want.Reasons, want.More)
+	}
+	return ""
 }
 
 // excepted reports whether a failing case is a known exception.

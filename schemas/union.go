@@ -12,6 +12,7 @@ type union struct {
 	required bool           // every branch requires the property
 	branch   map[string]int // branch by value of the property, canonically encoded
 	allowed  []any          // the values, in the order of the branches
+	longest  int            // bytes of the longest key of branch
 }
 
 // findUnions finds the discriminators of all unions, by location and keyword.
@@ -66,10 +67,36 @@ func (u *union) add(all []facts) bool {
 			} else if !taken {
 				u.branch[key] = i
 				u.allowed = append(u.allowed, v)
+				u.longest = max(u.longest, len(key))
 			}
 		}
 	}
 	return true
+}
+
+// pick says which branch a value can match: -1 for none. It is not known for a value
+// that is no object, or that lacks a property that not every branch requires.
+func (u *union) pick(v any) (branch int, known bool) {
+	obj, ok := v.(map[string]any)
+	if !ok {
+		return 0, false
+	}
+	tag, present := obj[u.property]
+	if !present {
+		return -1, u.required
+	}
+	switch tag := tag.(type) {
+	case map[string]any, []any:
+		return -1, true
+	case string:
+		if len(tag) > u.longest {
+			return -1, true
+		}
+	}
+	if branch, ok = u.branch[string(appendCanonical(nil, tag))]; !ok {
+		branch = -1
+	}
+	return branch, true
 }
 
 // facts are what a schema surely says of an object's properties.
@@ -179,6 +206,15 @@ func isCase(s *jsonschema.Schema, tag string) bool {
 // commonTag finds the property by whose values the if schemas of a list exclude each
 // other: "" if there is none.
 func commonTag(list []*jsonschema.Schema) string {
+	if u := caseUnion(list); u != nil {
+		return u.property
+	}
+	return ""
+}
+
+// caseUnion is the union of the if schemas of a list, if they exclude each other; its
+// branches count only the schemas that have an if.
+func caseUnion(list []*jsonschema.Schema) *union {
 	var cases []*jsonschema.Schema
 	for _, s := range list {
 		if s.If != nil {
@@ -186,7 +222,7 @@ func commonTag(list []*jsonschema.Schema) string {
 		}
 	}
 	if u := discriminate(cases); u != nil && u.required {
-		return u.property
+		return u
 	}
-	return ""
+	return nil
 }
