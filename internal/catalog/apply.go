@@ -133,8 +133,9 @@ func (c *Catalog) store(ctx context.Context, changes []Change, planned *plan) er
 	})
 }
 
-// compile makes the versions of the streams that the plan changes, and tries every
-// document that is new. It looks at everything before it refuses.
+// compile makes the versions of the streams that the plan changes, tries every document
+// that is new, and adds to the plan's results what a person should know of them. It looks
+// at everything before it refuses.
 func (c *Catalog) compile(ctx context.Context, changes []Change, p *plan) (map[string]*version, error) {
 	faults := faults{list: p.faults}
 	m := c.maker(p.schemas, p.rules)
@@ -175,6 +176,9 @@ func (c *Catalog) compile(ctx context.Context, changes []Change, p *plan) (map[s
 	}
 	faults.add(overlaps(c.now.Load(), p)...)
 	if err := faults.refused(); err != nil {
+		return nil, err
+	}
+	if err := c.advise(ctx, changes, p, m, made); err != nil {
 		return nil, err
 	}
 	return made, nil

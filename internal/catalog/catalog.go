@@ -71,9 +71,10 @@ type snapshot struct{ streams map[string]*version }
 // version is one version of a stream, ready to work.
 type version struct {
 	gateway.Active
-	schema *schemas.Schema // nil if broken
-	handle *handle
-	broken error // why it does not judge; nil if it does
+	schema  *schemas.Schema // nil if broken
+	program *rules.Program  // nil if it has no rules, and if broken
+	handle  *handle
+	broken  error // why it does not judge; nil if it does
 }
 
 // New loads what is stored. A stream that does not compile any more does not prevent

@@ -131,7 +131,7 @@ func (m *maker) version(ctx context.Context, s gateway.Stream) (*version, error)
 		return nil, refuse(Fault{Resource: key(KindStream, s.Name), Message: err.Error()})
 	}
 	h := m.c.sinks.handle(s)
-	return &version{Active: gateway.Active{Stream: s, Judge: contract, Sink: h}, schema: schema, handle: h}, nil
+	return &version{Active: gateway.Active{Stream: s, Judge: contract, Sink: h}, schema: schema, program: program, handle: h}, nil
 }
 
 func key(k Kind, name string) string { return string(k) + "/" + name }
