@@ -202,6 +202,7 @@ func (e *members) object(ctx *jsonschema.ValidatorContext, obj map[string]any) {
 		if forbidden {
 			extra = append(extra, name)
 		}
+		g.stopped = g.stopped || len(extra) >= maxFailing
 		if g.stopped && (len(names) > manyNames || g.silent) {
 			for _, rest := range names[i:] {
 				ctx.EvaluatedProp(rest) // so that nothing is said of what was not looked at

@@ -18,6 +18,7 @@ const (
 	perTracked = 48  // instead, where unevaluatedProperties or unevaluatedItems keep account
 	perFormat  = 2   // ticks of a byte of a string with a format
 	perRegex   = 32  // and of one that is to be a regular expression
+	perName    = 64  // ticks of a property that is missing; one that must not be there is an evaluation
 	perUnique  = 64  // ticks of a value within an array of uniqueItems
 	exponents  = 8   // evaluations of a comparison with a number that is written with an exponent
 
@@ -71,8 +72,9 @@ func (m *meter) count(v any, depth int) {
 			m.count(item, depth+1)
 		}
 	case map[string]any:
+		m.left -= n * d.names * perName
 		for name, item := range v {
-			m.left -= n * (evaluation + level*depth + d.text*len(name))
+			m.left -= n * (2*evaluation + level*depth + d.text*len(name))
 			m.count(item, depth+1)
 		}
 	}
@@ -164,9 +166,11 @@ func (m *meter) union(s *jsonschema.Schema, keyword string, branches []*jsonsche
 
 func (m *meter) object(s *jsonschema.Schema, obj map[string]any, depth int) {
 	m.left -= len(obj) * m.schema.perMember
+	m.missing(s, obj)
 	more, _ := s.AdditionalProperties.(*jsonschema.Schema)
 	names := namesSchema(s)
-	looks := more != nil || names != nil || s.UnevaluatedProperties != nil || len(s.Properties)+len(s.PatternProperties) > 0
+	closed := s.AdditionalProperties == false
+	looks := closed || more != nil || names != nil || s.UnevaluatedProperties != nil || len(s.Properties)+len(s.PatternProperties) > 0
 	for name, v := range obj {
 		if !looks {
 			break
@@ -189,6 +193,9 @@ func (m *meter) object(s *jsonschema.Schema, obj map[string]any, depth int) {
 		}
 		if !matched {
 			m.walk(more, v, depth+1)
+			if closed {
+				m.left -= evaluation
+			}
 		}
 		m.walk(s.UnevaluatedProperties, v, depth+1)
 		if names != nil {
@@ -205,6 +212,41 @@ func (m *meter) object(s *jsonschema.Schema, obj map[string]any, depth int) {
 			m.all(asSchemas(sub), obj, depth)
 		}
 	}
+}
+
+// missing charges the properties that have to be there and are not.
+func (m *meter) missing(s *jsonschema.Schema, obj map[string]any) {
+	for _, name := range s.Required {
+		if _, ok := obj[name]; !ok {
+			m.left -= perName
+		}
+	}
+	for name, names := range s.DependentRequired {
+		if _, ok := obj[name]; ok {
+			m.left -= len(names) * perName
+		}
+	}
+	for name, names := range s.Dependencies {
+		if list, isNames := names.([]string); isNames {
+			if _, ok := obj[name]; ok {
+				m.left -= len(list) * perName
+			}
+		}
+	}
+}
+
+// demanded is how many properties a schema can find missing for each unit of its weight.
+func demanded(s *jsonschema.Schema) int {
+	n := min(len(s.Required), manyValues)
+	for _, names := range s.DependentRequired {
+		n += len(names)
+	}
+	for _, names := range s.Dependencies {
+		if list, ok := names.([]string); ok {
+			n += len(list)
+		}
+	}
+	return n
 }
 
 func (m *meter) array(s *jsonschema.Schema, items []any, depth int) {
@@ -328,6 +370,7 @@ type dearest struct {
 	text        int   // ticks of a byte of text, with each evaluation
 	unique      int   // ticks of a value for each level above it
 	comparisons int   // of a number
+	names       int   // properties that can be missing, with each evaluation
 }
 
 // at is the number of evaluations at a level.
@@ -338,8 +381,8 @@ func (d *dearest) at(depth int) int { return d.profile[min(depth, len(d.profile)
 func (s *Schema) free(n int) bool {
 	d := &s.most
 	// A value has a byte, and one that separates it from the next; a number with an
-	// exponent has three. Each level of nesting takes two.
-	perByte := evaluation + s.perMember + d.text + d.comparisons*evaluation*exponents/4 + (level+d.unique)*min(d.depth, n/2)
+	// exponent has three, and so has an object. Each level of nesting takes two.
+	perByte := evaluation + s.perMember + d.text + d.comparisons*evaluation*exponents/4 + d.names*perName/3 + (level+d.unique)*min(d.depth, n/2)
 	return n <= freeTicks/(perByte*d.evaluations)
 }
 
@@ -376,6 +419,7 @@ func (s *Schema) measure(g *graph, profile []int) {
 		if isUnique(n) {
 			d.unique = perUnique
 		}
+		d.names = max(d.names, demanded(n))
 		d.comparisons = max(d.comparisons, comparisons(n))
 		if u := caseUnion(n.AllOf); u != nil {
 			s.cases[n] = u
