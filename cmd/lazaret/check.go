@@ -68,6 +68,9 @@ not accepted, 78 if the schema or the rules are wrong.`,
 func (e *env) check(ctx context.Context, file string, source contractFiles, o checkOptions) error {
 	contract, err := source.load(o.maxEvent)
 	if err != nil {
+		if x := (*exit)(nil); errors.As(err, &x) {
+			return err
+		}
 		return badConfig(err)
 	}
 	in, total, err := e.input(ctx, file)
@@ -107,7 +110,7 @@ func (c contractFiles) load(maxEvent int) (*rules.Contract, error) {
 	if c.schema != "" {
 		var err error
 		if document, err = os.ReadFile(c.schema); err != nil {
-			return nil, err
+			return nil, usage("--schema: %v", err)
 		}
 	}
 	var err error
@@ -123,7 +126,7 @@ func (c contractFiles) load(maxEvent int) (*rules.Contract, error) {
 	if c.rules != "" {
 		data, err := os.ReadFile(c.rules)
 		if err != nil {
-			return nil, err
+			return nil, usage("--rules: %v", err)
 		}
 		set, err := rules.Parse(c.rules, data)
 		if err != nil {
@@ -153,10 +156,10 @@ func (e *env) printChecked(c checked) error {
 		return nil
 	}
 	s := e.style(e.stdout)
-	fmt.Fprintf(e.stdout, "%s events, %s in %.2f s: %s accepted, %s quarantined\n", count(c.Events), size(c.Bytes), c.Seconds,
+	fmt.Fprintf(e.stdout, "%s, %s in %.2f s: %s accepted, %s quarantined\n", counted(c.Events, "event", "events"), size(c.Bytes), c.Seconds,
 		s.good(count(c.Accepted)), s.bad(count(c.Quarantined)))
 	if c.warned > 0 {
-		fmt.Fprintf(e.stdout, "%s of the accepted have a warning\n", count(c.warned))
+		fmt.Fprintf(e.stdout, "%s of the accepted %s a warning\n", count(c.warned), map[bool]string{true: "has", false: "have"}[c.warned == 1])
 	}
 	if len(c.Reasons) == 0 {
 		return nil

@@ -68,6 +68,9 @@ func (e *env) client(tries int) (*client.Client, error) {
 	if cfg.Server == "" {
 		cfg.Server = "http://127.0.0.1:8080"
 	}
+	if _, port, err := net.SplitHostPort(cfg.Server); err == nil && port != "" && !strings.Contains(cfg.Server, "/") {
+		cfg.Server = "http://" + cfg.Server // 127.0.0.1:8080 can mean nothing else
+	}
 	e.server = cfg.Server
 	cfg.Token = strings.TrimSpace(e.getenv("LAZARET_TOKEN"))
 	if e.tokenFile != "" {

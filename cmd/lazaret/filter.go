@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -22,7 +24,7 @@ func (ff *filterFlags) register(cmd *cobra.Command, status bool) {
 	f.StringVar(&ff.f.Group, "group", "", "entries of this group; the beginning of its name will do")
 	f.StringVar(&ff.f.Code, "code", "", "entries with this reason code, such as schema.required")
 	f.StringVar(&ff.f.Rule, "rule", "", "entries that this rule refused")
-	f.StringVar(&ff.since, "since", "", "received at or after: RFC 3339, or an age such as 24h")
+	f.StringVar(&ff.since, "since", "", "received at or after: RFC 3339, or an age such as 24h or 7d")
 	f.StringVar(&ff.until, "until", "", "received before: RFC 3339, or an age such as 1h")
 	f.StringSliceVar(&ff.f.IDs, "id", nil, "these entries (may be repeated)")
 	f.StringVar(&ff.f.Source, "source", "", "entries from this source: http, kafka or file, or kafka:TOPIC")
@@ -32,7 +34,7 @@ func (ff *filterFlags) register(cmd *cobra.Command, status bool) {
 	}
 }
 
-// filter reads the flags' values. A group may be named by the beginning of its name, as
+// filter reads the flags' values, and refuses names that nothing has. A group may be named by the beginning of its name, as
 // tables show it.
 func (ff *filterFlags) filter(ctx context.Context, c *client.Client) (client.Filter, error) {
 	now := time.Now()
@@ -41,6 +43,10 @@ func (ff *filterFlags) filter(ctx context.Context, c *client.Client) (client.Fil
 		return ff.f, err
 	}
 	if ff.f.Until, err = moment("--until", ff.until, now); err != nil {
+		return ff.f, err
+	}
+	ff.f.Group = beginning(ff.f.Group)
+	if err := ff.known(ctx, c); err != nil {
 		return ff.f, err
 	}
 	f := ff.f
@@ -61,12 +67,36 @@ func moment(flag, text string, now time.Time) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
-	if d, err := time.ParseDuration(strings.TrimSuffix(text, " ago")); err == nil && d >= 0 {
+	if d, err := parseAge(strings.TrimSuffix(text, " ago")); err == nil && d >= 0 {
 		return now.Add(-d), nil
 	}
 	t, err := time.Parse(time.RFC3339Nano, text)
 	if err != nil {
-		return time.Time{}, usage("%s %q: want RFC 3339 such as 2026-01-31T09:00:00Z, or an age such as 24h", flag, text)
+		return time.Time{}, usage("%s %q: want RFC 3339 such as 2026-01-31T09:00:00Z, or an age such as 24h or 7d", flag, text)
 	}
 	return t, nil
 }
+
+// parseAge reads a length of time of Go's, or days such as 30d.
+func parseAge(text string) (time.Duration, error) {
+	if days, ok := strings.CutSuffix(text, "d"); ok {
+		n, err := strconv.ParseUint(days, 10, 16)
+		if err != nil {
+			return 0, fmt.Errorf("want a length of time such as 36h or 30d")
+		}
+		return time.Duration(n) * 24 * time.Hour, nil
+	}
+	return time.ParseDuration(text)
+}
+
+// age is a flag's length of time that may be in days.
+type age time.Duration
+
+func (a *age) Set(text string) error {
+	d, err := parseAge(text)
+	*a = age(d)
+	return err
+}
+
+func (a *age) String() string { return time.Duration(*a).String() }
+func (a *age) Type() string   { return "duration" }

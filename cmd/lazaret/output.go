@@ -113,6 +113,14 @@ func count[N int | int64 | uint64](n N) string {
 	return s
 }
 
+// counted is a number of things, in the singular or the plural.
+func counted[N int | int64 | uint64](n N, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return count(n) + " " + many
+}
+
 // size writes bytes in decimal units, as MB/s are.
 func size(n int64) string {
 	switch {

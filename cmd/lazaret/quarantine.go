@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"sort"
 	"strings"
 	"time"
@@ -98,15 +97,20 @@ func (e *env) quarantineShowCmd() *cobra.Command {
 	var payload bool
 	cmd := &cobra.Command{
 		Use: "show ID", Short: "Show one entry, with its reasons", Args: cobra.ExactArgs(1),
-		Long: `Show tells all that is known of an entry, with each reason in full. --payload writes the
-event's exact bytes instead; on a terminal control characters are replaced.`,
+		Long: `Show tells all that is known of an entry, with each reason in full, and of a rule the
+expression that refused it and its owner. The beginning of the id will do. --payload writes
+the event's exact bytes instead; on a terminal control characters are replaced.`,
 		Example: "  lazaret quarantine show 0198f2…\n  lazaret quarantine show --payload 0198f2… > event.json",
 	}
 	cmd.Flags().BoolVar(&payload, "payload", false, "print the event's exact bytes instead")
 	e.prints(cmd, "table", "json")
 	return e.remote(cmd, impatient, func(ctx context.Context, c *client.Client, args []string) error {
+		id, err := findEntry(ctx, c, args[0])
+		if err != nil {
+			return err
+		}
 		if payload {
-			data, err := c.Payload(ctx, args[0])
+			data, err := c.Payload(ctx, id)
 			if err != nil {
 				return err
 			}
@@ -117,18 +121,22 @@ event's exact bytes instead; on a terminal control characters are replaced.`,
 			_, err = e.stdout.Write(data)
 			return err
 		}
-		x, err := c.Entry(ctx, args[0])
+		x, err := c.Entry(ctx, id)
 		if err != nil {
 			return err
 		}
 		if e.output == "json" {
 			return e.printJSON(x)
 		}
-		return e.printEntry(x)
+		if err := e.printEntry(x, rulesOf(ctx, c, x)); err != nil {
+			return err
+		}
+		e.status("\nlazaret quarantine show --payload %s prints the bytes", x.ID)
+		return nil
 	})
 }
 
-func (e *env) printEntry(x client.Entry) error {
+func (e *env) printEntry(x client.Entry, judged map[string]rule) error {
 	s := e.style(e.stdout)
 	t := pairs()
 	row := func(k, v string) {
@@ -161,6 +169,9 @@ func (e *env) printEntry(x client.Entry) error {
 	e.print(t, "")
 	for _, r := range x.Reasons {
 		fmt.Fprintf(e.stdout, "\n%s  %s\n  %s\n", s.bad(clean(reasonName(r))), clean(orRoot(r.Path)), clean(r.Message))
+		if rule, ok := judged[r.Rule]; ok && r.Rule != "" {
+			e.printRule(rule, "when", "expr", "owner")
+		}
 		if r.SchemaPath != "" {
 			fmt.Fprintln(e.stdout, s.dim("  schema path "+clean(r.SchemaPath)))
 		}
@@ -275,7 +286,8 @@ func (e *env) quarantineDiscardCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "discard", Short: "Give up entries: they are kept as discarded and never released", Args: cobra.NoArgs,
 		Long: `Discard takes entries that are quarantined out of the reach of reprocessing, for good.
-They and their payloads stay in the store. Without a filter it asks for --all.`,
+They and their payloads stay in the store, but it cannot be undone: --dry-run says how many
+they would be. Without a filter it asks for --all.`,
 		Example: "  lazaret quarantine discard --group 9c1e… --dry-run",
 	}
 	ff.register(cmd, false)
@@ -290,6 +302,13 @@ They and their payloads stay in the store. Without a filter it asks for --all.`,
 		if err != nil {
 			return err
 		}
+		if !dryRun && isTerminal(e.stderr) {
+			would, err := c.Discard(ctx, f, true)
+			if err != nil {
+				return err
+			}
+			e.status("discarding %s", counted(would.Matched, "entry", "entries"))
+		}
 		d, err := c.Discard(ctx, f, dryRun)
 		if err != nil {
 			return err
@@ -298,9 +317,9 @@ They and their payloads stay in the store. Without a filter it asks for --all.`,
 			return e.printJSON(d)
 		}
 		if dryRun {
-			_, err = fmt.Fprintf(e.stdout, "would discard %s entries\n", count(d.Matched))
+			_, err = fmt.Fprintf(e.stdout, "would discard %s\n", counted(d.Matched, "entry", "entries"))
 		} else {
-			_, err = fmt.Fprintf(e.stdout, "discarded %s entries\n", count(d.Discarded))
+			_, err = fmt.Fprintf(e.stdout, "discarded %s\n", counted(d.Discarded, "entry", "entries"))
 		}
 		return err
 	})
@@ -309,39 +328,35 @@ They and their payloads stay in the store. Without a filter it asks for --all.`,
 func (e *env) quarantineExportCmd() *cobra.Command {
 	var ff filterFlags
 	var file string
+	var force bool
 	cmd := &cobra.Command{
 		Use: "export", Short: "Write entries with their payloads as NDJSON", Args: cobra.NoArgs,
 		Long: `Export writes one JSON object a line: the entry, with payload (a string, where the bytes
 are UTF-8) or payload_base64. It is the lossless way out of the quarantine. An export that
-breaks off is an error and ends with exit code 1.`,
+breaks off is an error and ends with exit code 1. --file puts the file in place when it is
+whole, and for its owner only; before that nothing of a file of that name is touched.`,
 		Example: "  lazaret quarantine export --stream clickstream --file quarantine.ndjson",
 	}
 	ff.register(cmd, true)
 	cmd.Flags().StringVar(&file, "file", "", "write to this file instead of standard output")
-	return e.remote(cmd, impatient, func(ctx context.Context, c *client.Client, args []string) (err error) {
+	cmd.Flags().BoolVar(&force, "force", false, "replace the file if it is there")
+	return e.remote(cmd, impatient, func(ctx context.Context, c *client.Client, args []string) error {
 		f, err := ff.filter(ctx, c)
 		if err != nil {
 			return err
 		}
-		in, err := c.Export(ctx, f)
-		if err != nil {
-			return err
-		}
-		defer in.Close()
-		var out io.Writer = e.stdout
-		if file != "" {
-			w, err := os.Create(file)
+		write := func(out io.Writer) error {
+			in, err := c.Export(ctx, f)
 			if err != nil {
-				return usage("--file: %v", err)
+				return err
 			}
-			defer func() {
-				if cerr := w.Close(); err == nil {
-					err = cerr
-				}
-			}()
-			out = w
+			defer in.Close()
+			return e.copyLines(out, in)
 		}
-		return e.copyLines(out, in)
+		if file == "" {
+			return write(e.stdout)
+		}
+		return writeFile(file, force, write)
 	})
 }
 

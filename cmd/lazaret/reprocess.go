@@ -55,7 +55,11 @@ cancelled; entries that still fail are not a failure.`,
 		if dryRun || wait {
 			return e.follow(ctx, c, job.ID)
 		}
-		return e.printJob(job)
+		if err := e.printJob(job); err != nil || e.output == "json" {
+			return err
+		}
+		e.status("look at it with: lazaret reprocess show %s", job.ID)
+		return nil
 	})
 }
 
@@ -172,15 +176,19 @@ func jobTable(jobs []client.Job, now time.Time) *table {
 func (e *env) jobShowCmd() *cobra.Command {
 	var wait bool
 	cmd := &cobra.Command{
-		Use: "show JOB", Short: "Show a job", Args: cobra.ExactArgs(1),
+		Use: "show JOB", Short: "Show a job; the beginning of its id will do", Args: cobra.ExactArgs(1),
 	}
 	cmd.Flags().BoolVar(&wait, "wait", false, "wait for the job to end, with progress")
 	e.prints(cmd, "table", "json")
 	return e.remote(cmd, impatient, func(ctx context.Context, c *client.Client, args []string) error {
-		if wait {
-			return e.follow(ctx, c, args[0])
+		id, err := findJob(ctx, c, args[0])
+		if err != nil {
+			return err
 		}
-		job, err := c.Job(ctx, args[0])
+		if wait {
+			return e.follow(ctx, c, id)
+		}
+		job, err := c.Job(ctx, id)
 		if err != nil {
 			return err
 		}
@@ -194,7 +202,11 @@ func (e *env) jobActionCmd(action, text string) *cobra.Command {
 	}
 	e.prints(cmd, "table", "json")
 	return e.remote(cmd, impatient, func(ctx context.Context, c *client.Client, args []string) error {
-		job, err := c.JobAction(ctx, args[0], action)
+		id, err := findJob(ctx, c, args[0])
+		if err != nil {
+			return err
+		}
+		job, err := c.JobAction(ctx, id, action)
 		if err != nil {
 			return err
 		}

@@ -5,13 +5,17 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"os"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/lazaret/lazaret"
 	"github.com/lazaret/lazaret/internal/catalog"
 	"github.com/lazaret/lazaret/internal/client"
 )
@@ -26,7 +30,12 @@ func (e *env) applyCmd() *cobra.Command {
 directory, as one change: it takes effect whole, or is refused whole with the file
 and the place of everything that is wrong.`,
 		Example: "  lazaret apply -f examples/clickstream --dry-run\n  lazaret apply -f examples/clickstream",
-		Args:    cobra.NoArgs,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return fmt.Errorf("unknown argument %q; did you mean 'lazaret apply -f %s'?", args[0], args[0])
+			}
+			return nil
+		},
 	}
 	cmd.Flags().StringVarP(&path, "filename", "f", "", "a file or a directory of manifests")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "check everything and say what would change; change nothing")
@@ -34,6 +43,9 @@ and the place of everything that is wrong.`,
 	return e.remote(cmd, impatient, func(ctx context.Context, c *client.Client, args []string) error {
 		if path == "" {
 			return usage("give -f FILE or -f DIR")
+		}
+		if _, err := os.Stat(path); err != nil {
+			return usage("-f: %v", err)
 		}
 		resources, err := loadManifests(path)
 		if err != nil {
@@ -47,8 +59,58 @@ and the place of everything that is wrong.`,
 			return e.printJSON(out)
 		}
 		e.printOutcomes(out.Results)
+		if !dryRun {
+			e.pointAtQuarantine(ctx, c, out.Results)
+		}
 		return nil
 	})
+}
+
+// pointAtQuarantine says which streams have entries that the new contract may let pass.
+// It is a hint: what it cannot find out it leaves unsaid.
+func (e *env) pointAtQuarantine(ctx context.Context, c *client.Client, results []client.Outcome) {
+	var streams []string
+	for _, r := range results {
+		if r.Action == "unchanged" {
+			continue
+		}
+		switch catalog.Kind(r.Kind) {
+		case catalog.KindSchema:
+			streams = append(streams, usersOf(ctx, c, r.Name)...)
+		case catalog.KindRuleSet, catalog.KindStream:
+			streams = append(streams, r.Name)
+		}
+	}
+	slices.Sort(streams)
+	for _, stream := range slices.Compact(streams) {
+		groups, _, err := c.Groups(ctx, client.Filter{Stream: stream, Status: "quarantined"}, 1000, "")
+		if err != nil {
+			return
+		}
+		var n int64
+		for _, g := range groups {
+			n += g.Count
+		}
+		if n > 0 {
+			e.status("%s of %s; what would pass now: lazaret reprocess --stream %s --dry-run", counted(n, "quarantined entry", "quarantined entries"), stream, stream)
+		}
+	}
+}
+
+// usersOf is the streams that use a schema, as far as one page of streams tells.
+func usersOf(ctx context.Context, c *client.Client, subject string) []string {
+	raw, _, err := c.Get(ctx, "streams", "", url.Values{"limit": {"1000"}})
+	var page struct{ Streams []item }
+	if err != nil || json.Unmarshal(raw, &page) != nil {
+		return nil
+	}
+	var users []string
+	for _, s := range page.Streams {
+		if s.Schema != nil && s.Schema.Subject == subject {
+			users = append(users, s.Name)
+		}
+	}
+	return users
 }
 
 // refused makes a refusal of what the user wrote an error of configuration, with the
@@ -142,12 +204,35 @@ func (e *env) getOne(cmd *cobra.Command, c *client.Client, kind, name string) er
 	return e.printJSON(raw)
 }
 
-func (e *env) printRules(raw json.RawMessage) error {
-	var set struct {
-		Stream  string
-		Version int
-		Rules   []struct{ ID, Expr, When, Severity, Message, Owner string }
+// ruleSet is a version of a stream's rules, as the server tells it.
+type ruleSet struct {
+	Stream  string
+	Version int
+	Rules   []rule
+}
+
+type rule struct{ ID, Expr, When, Severity, Message, Owner string }
+
+// rulesOf is the rules of the version by which an entry was judged, by their ids; none if
+// no rule refused it, or if they are not to be had.
+func rulesOf(ctx context.Context, c *client.Client, x client.Entry) map[string]rule {
+	byID := map[string]rule{}
+	if x.Version.RuleSet == 0 || !slices.ContainsFunc(x.Reasons, func(r lazaret.Reason) bool { return r.Rule != "" }) {
+		return byID
 	}
+	var set ruleSet
+	path := "/admin/v1" + client.Join("rules", x.Stream, "versions", strconv.Itoa(x.Version.RuleSet))
+	if _, err := c.Do(ctx, client.Call{Method: http.MethodGet, Path: path, Again: true}, &set); err != nil {
+		return byID
+	}
+	for _, r := range set.Rules {
+		byID[r.ID] = r
+	}
+	return byID
+}
+
+func (e *env) printRules(raw json.RawMessage) error {
+	var set ruleSet
 	if err := json.Unmarshal(raw, &set); err != nil {
 		return err
 	}
@@ -158,13 +243,19 @@ func (e *env) printRules(raw json.RawMessage) error {
 			r.Severity = "reject"
 		}
 		fmt.Fprintf(e.stdout, "\n%s  %s\n", s.bold(clean(r.ID)), clean(r.Severity))
-		for _, line := range [][2]string{{"when", r.When}, {"expr", r.Expr}, {"message", r.Message}, {"owner", r.Owner}} {
-			if text := strings.TrimSpace(cleanLines(line[1])); text != "" {
-				fmt.Fprintf(e.stdout, "  %-7s  %s\n", line[0], strings.ReplaceAll(text, "\n", "\n           "))
-			}
-		}
+		e.printRule(r, "when", "expr", "message", "owner")
 	}
 	return nil
+}
+
+// printRule prints these members of a rule, where it has them.
+func (e *env) printRule(r rule, members ...string) {
+	text := map[string]string{"when": r.When, "expr": r.Expr, "message": r.Message, "owner": r.Owner}
+	for _, name := range members {
+		if text := strings.TrimSpace(cleanLines(text[name])); text != "" {
+			fmt.Fprintf(e.stdout, "  %-7s  %s\n", name, strings.ReplaceAll(text, "\n", "\n           "))
+		}
+	}
 }
 
 // getAll reads every page of a list.
@@ -275,6 +366,10 @@ func (e *env) deleteCmd() *cobra.Command {
 		}
 		out, err := c.Delete(ctx, k, args[1], dryRun, force)
 		if err != nil {
+			var p *client.Problem
+			if errors.As(err, &p) { // the API's way to say it is not the command's
+				p.Detail = strings.ReplaceAll(p.Detail, "force=true", "--force")
+			}
 			return err
 		}
 		if e.output == "json" {

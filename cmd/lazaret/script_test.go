@@ -44,7 +44,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"await": await, "readenv": readenv, "keys": keys, "lines": countLines,
-			"fails": fails, "save": save, "capture": capture, "append": appendFile, "samereasons": sameReasons,
+			"fails": fails, "save": save, "capture": capture, "shorten": shorten, "append": appendFile, "samereasons": sameReasons,
 		},
 	})
 }
@@ -120,6 +120,19 @@ func capture(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("%s has no %s", args[2], args[1])
 	}
 	ts.Setenv(args[0], value)
+}
+
+// shorten NAME TEXT N sets a variable to the first N bytes of a text.
+func shorten(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: shorten NAME TEXT N")
+	}
+	n, err := strconv.Atoi(args[2])
+	ts.Check(err)
+	if n > len(args[1]) {
+		ts.Fatalf("%q has no %d bytes", args[1], n)
+	}
+	ts.Setenv(args[0], args[1][:n])
 }
 
 // fails CODE COMMAND... holds that the command ends with exactly that exit code.

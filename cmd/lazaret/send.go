@@ -37,6 +37,7 @@ type sent struct {
 	Bytes       int64          `json:"bytes"`
 	Seconds     float64        `json:"seconds"`
 	Reasons     map[string]int `json:"reasons"`
+	Warnings    map[string]int `json:"warnings,omitempty"` // events, by the reasons they have as warnings
 }
 
 func (e *env) sendCmd() *cobra.Command {
@@ -99,6 +100,10 @@ func (e *env) printSent(s sent) error {
 		fmt.Fprintln(e.stdout)
 		e.print(codeTable("reason", "events", s.Reasons), "")
 	}
+	if len(s.Warnings) > 0 {
+		fmt.Fprintln(e.stdout)
+		e.print(codeTable("warning", "events", s.Warnings), "")
+	}
 	return nil
 }
 
@@ -142,7 +147,7 @@ func interruptible(ctx context.Context, in io.Reader) io.ReadCloser {
 // send posts what r holds and reports after each answer. The result counts what was
 // acknowledged, also when there is an error.
 func send(ctx context.Context, c *client.Client, stream string, r io.Reader, o sendOptions, report func(sent)) (sent, error) {
-	total := sent{Stream: stream, Reasons: map[string]int{}}
+	total := sent{Stream: stream, Reasons: map[string]int{}, Warnings: map[string]int{}}
 	start := time.Now()
 	var mu sync.Mutex
 	g, ctx := errgroup.WithContext(ctx)
@@ -182,6 +187,9 @@ func (s *sent) take(a client.Answer, bytes int) {
 	s.Rejected += int64(a.Rejected)
 	s.Bytes += int64(bytes)
 	for _, r := range a.Results {
+		for _, code := range reasonNames(r.Warnings) {
+			s.Warnings[code]++
+		}
 		if r.Status == lazaret.Accepted {
 			continue
 		}

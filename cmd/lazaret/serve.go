@@ -27,13 +27,17 @@ acknowledged is lost by that.
 Without a configuration file every setting has its default; see deploy/lazaret.yaml. As
 long as there is no token it serves this machine only, and refuses other addresses.
 
-It logs to standard error. Exit code 78 if the configuration is wrong.`,
+It logs to standard error. Exit code 78 if the configuration is wrong, 2 if its file cannot
+be read, 1 if it cannot run for another cause, such as an address that is in use.`,
 		Example: "  lazaret serve\n  lazaret serve --config /etc/lazaret/lazaret.yaml",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := e.config(path)
 			if err != nil {
 				return err
+			}
+			if path == "" && e.getenv("LAZARET_CONFIG") == "" {
+				e.logger(cfg).Info("there is no configuration file (--config, LAZARET_CONFIG): every setting has its default", "store", cfg.Store.Path)
 			}
 			return e.serve(cmd.Context(), cfg, urlFile)
 		},
@@ -53,7 +57,7 @@ func (e *env) config(path string) (config.Config, error) {
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return config.Config{}, badConfig(err)
+		return config.Config{}, usage("the configuration cannot be read: %v", err)
 	}
 	cfg, err := config.Parse(path, data, lookup(e.getenv))
 	if err != nil {

@@ -59,18 +59,18 @@ func (e *env) tokens(ctx context.Context, path string, create bool, fn func(*aut
 func (e *env) tokenCreateCmd(path *string) *cobra.Command {
 	var name string
 	var scopes, streams []string
-	var expires time.Duration
+	var expires age
 	cmd := &cobra.Command{
 		Use: "create", Short: "Create a token and print it, once", Args: cobra.NoArgs,
 		Long: `Create prints the token on standard output and nothing else; the store keeps a hash only.
 A store that does not exist yet is made, so that a server can start with a token.`,
-		Example: "  lazaret token create --name shop --scope ingest --stream clickstream\n  lazaret token create --name ops --scope admin --expires 720h",
+		Example: "  lazaret token create --name shop --scope ingest --stream clickstream\n  lazaret token create --name ops --scope admin --expires 30d",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if name == "" || len(scopes) == 0 {
 				return usage("give --name and --scope")
 			}
 			if expires < 0 {
-				return usage("--expires is a length of time from now, such as 720h")
+				return usage("--expires is a length of time from now, such as 36h or 30d")
 			}
 			parsed, err := auth.ParseScopes(scopes)
 			if err != nil {
@@ -78,7 +78,7 @@ A store that does not exist yet is made, so that a server can start with a token
 			}
 			var until time.Time
 			if expires > 0 {
-				until = time.Now().Add(expires)
+				until = time.Now().Add(time.Duration(expires))
 			}
 			return e.tokens(cmd.Context(), *path, true, func(s *auth.Store) error {
 				secret, t, err := s.Create(cmd.Context(), name, parsed, streams, until)
@@ -101,7 +101,7 @@ A store that does not exist yet is made, so that a server can start with a token
 	f.StringVar(&name, "name", "", "what it is for")
 	f.StringSliceVar(&scopes, "scope", nil, "what it may do: "+scopeList())
 	f.StringSliceVar(&streams, "stream", nil, "only these streams (default: all)")
-	f.DurationVar(&expires, "expires", 0, "how long it is good for (default: until revoked)")
+	f.Var(&expires, "expires", "how long it is good for, such as 36h or 30d (default: until revoked)")
 	return e.prints(cmd, "table", "json")
 }
 
@@ -119,6 +119,10 @@ func (e *env) tokenListCmd(path *string) *cobra.Command {
 						list = []auth.Token{}
 					}
 					return e.printJSON(map[string]any{"tokens": list})
+				}
+				if len(list) == 0 {
+					e.status("no tokens")
+					return nil
 				}
 				t := newTable(col("id"), flex("name", 8), flex("scopes", 8), flex("streams", 8), col("created"), col("state"))
 				for _, x := range list {

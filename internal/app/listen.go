@@ -3,9 +3,11 @@ package app
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
+	"syscall"
 	"time"
 
 	"github.com/lazaret/lazaret/internal/auth"
@@ -21,6 +23,10 @@ func (a *App) bind(address string) (*port, error) {
 		}
 	}
 	ln, err := net.Listen(network(address), address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		// The other may go; who started this one should try again.
+		return nil, err
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
 	}
