@@ -66,6 +66,20 @@ func syntaxFault(offset int, message string) fault {
 
 func (f fault) bad() bool { return f.code != "" }
 
+// afterValue is what to say of a text that goes on at the offset, after its value.
+func afterValue(data []byte, offset int) string {
+	switch c := data[offset]; {
+	case c == '{', c == '[', c == '"', c == '-', '0' <= c && c <= '9':
+		return wantEnd + anotherValue
+	}
+	return wantEnd
+}
+
+// compressed says whether the text begins as gzip or zstd data does, which no JSON does.
+func compressed(data []byte) bool {
+	return bytes.HasPrefix(data, []byte{0x1F, 0x8B}) || bytes.HasPrefix(data, []byte{0x28, 0xB5, 0x2F, 0xFD})
+}
+
 // What the reader expected, in the words of its messages.
 const (
 	wantValue       = "expected a value"
@@ -81,6 +95,8 @@ const (
 	badControl      = "a control character in a string must be written as an escape"
 	badUTF8         = "a string holds bytes that are not valid UTF-8"
 	badSurrogate    = "an escape stands for half of a surrogate pair; expected both halves"
+	anotherValue    = "; another value begins here (several values in one body go one a line, as application/x-ndjson)"
+	badCompressed   = "expected a value; the text looks compressed: is Content-Encoding missing?"
 	badBOM          = "the text begins with a byte order mark; expected a value"
 	wantDigit       = "expected a digit after the minus sign"
 	wantFraction    = "expected a digit after the decimal point"

@@ -71,6 +71,10 @@ func (r *reader) text() *Error {
 		r.syntax(badBOM)
 		return r.err
 	}
+	if compressed(r.data) {
+		r.syntax(badCompressed)
+		return r.err
+	}
 	r.space()
 	for r.value() && r.next() {
 	}
@@ -124,7 +128,7 @@ func (r *reader) next() bool {
 		r.space()
 		if depth == 0 {
 			if r.pos < len(r.data) {
-				r.syntax(wantEnd)
+				r.syntax(afterValue(r.data, r.pos))
 			}
 			return false
 		}

@@ -113,7 +113,7 @@ func (s *Splitter) beginArray() bool {
 func (s *Splitter) end(at int) {
 	s.pos = skipSpace(s.data, at)
 	if s.pos < len(s.data) {
-		s.stop(syntaxFault(s.pos, wantEnd))
+		s.stop(syntaxFault(s.pos, afterValue(s.data, s.pos)))
 	}
 }
 
