@@ -227,6 +227,9 @@ func (p *page) judgeOne(ctx context.Context, i int) (err error) {
 	if v.Status == "" {
 		return fmt.Errorf("judging entry %s of stream %s gave no verdict", e.ID, e.Stream)
 	}
+	if v.ID == "" {
+		v.ID = e.EventID // the id that the sender was told is the event's for good
+	}
 	p.verdicts[i] = v
 	return nil
 }

@@ -172,6 +172,13 @@ func (a *App) pipeline(ctx context.Context, store *quarantine.Store) error {
 			}
 			return active.Judge, active.Sink, true
 		},
+		SinkAt: func(ctx context.Context, stream string, version int) (quarantine.Sink, error) {
+			active, err := a.catalog.At(ctx, stream, version)
+			if err != nil {
+				return nil, err
+			}
+			return active.Sink, nil
+		},
 		OnReleased: a.metrics.Released,
 	})
 	if err != nil {

@@ -3,17 +3,20 @@ package app_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
 
+	"github.com/lazaret/lazaret/gateway/sink"
 	"github.com/lazaret/lazaret/internal/app"
 	"github.com/lazaret/lazaret/internal/client"
 	"github.com/lazaret/lazaret/internal/config"
@@ -165,5 +168,48 @@ func TestAdminListener(t *testing.T) {
 	var p *client.Problem
 	if _, _, err := c.Get(t.Context(), "streams", "", nil); !errors.As(err, &p) || p.Status != http.StatusNotFound {
 		t.Errorf("the admin API on the ingest listener: %v", err)
+	}
+}
+
+// An event without an id of its own keeps the one that its sender was told, through the
+// quarantine and however often it is judged again, to the sink.
+func TestGivenIDStays(t *testing.T) {
+	cfg := testConfig(t)
+	_, c := startApp(t, cfg)
+	apply := func(limit int) {
+		t.Helper()
+		rule := map[string]any{"id": "small", "expr": "event.n < " + strconv.Itoa(limit)}
+		resources := []any{
+			map[string]any{"kind": "RuleSet", "stream": "s", "rules": []any{rule}},
+			map[string]any{"kind": "Stream", "name": "s", "sink": map[string]any{"file": map[string]any{"dir": "s"}}},
+		}
+		if _, err := c.Apply(t.Context(), resources, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	apply(10)
+	a, err := c.Ingest(t.Context(), client.Post{Stream: "s", Body: []byte(`{"n":50}`)})
+	if err != nil || a.Quarantined != 1 {
+		t.Fatalf("%+v, %v", a, err)
+	}
+	for _, limit := range []int{20, 100} {
+		apply(limit)
+		job, err := c.Reprocess(t.Context(), client.Filter{Stream: "s"}, false, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if job, err = c.WaitJob(t.Context(), job.ID, 5*time.Millisecond, nil); err != nil || job.State != "done" {
+			t.Fatalf("%+v, %v", job, err)
+		}
+	}
+	var ids []string
+	err = sink.ReadAll(filepath.Join(cfg.Sinks.File.Root, "s"), func(line []byte) error {
+		var r struct{ ID string }
+		err := json.Unmarshal(line, &r)
+		ids = append(ids, r.ID)
+		return err
+	})
+	if err != nil || len(ids) != 1 || ids[0] != a.Results[0].ID {
+		t.Errorf("the sink has the ids %v, the sender was told %s; %v", ids, a.Results[0].ID, err)
 	}
 }
