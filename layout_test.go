@@ -23,7 +23,7 @@ var arrows = map[string][]string{
 	"metrics":                           {},
 	"internal/db":                       {},
 	"internal/jsonread":                 {},
-	"internal/yamlread":                 {},
+	"internal/yamlread":                 {"internal/jsonread"},
 	"internal/web":                      {},
 	"internal/client":                   {},
 	"internal/workload":                 {},

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"github.com/lazaret/lazaret/internal/yamlread"
 )
 
 func compileOne(expr string) error {
@@ -112,6 +114,15 @@ rules:
 		if _, err = Compile(set); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%q:\ngot  %v\nwant %s", in, err, want)
 		}
+	}
+}
+
+// Rules hold no secrets: what is wrong with them is shown in its line.
+func TestParseShowsTheLine(t *testing.T) {
+	_, err := Parse("f", []byte("rules:\n- id: a\n  expr: x\n  severity: fatal\n"))
+	var e *yamlread.Error
+	if want := "    4 |   severity: fatal\n      |             ^"; !errors.As(err, &e) || e.Snippet != want {
+		t.Errorf("%v\n%+v", err, e)
 	}
 }
 

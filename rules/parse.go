@@ -17,7 +17,7 @@ type document struct {
 // The name is what errors call the text. Errors say file, line and column; the
 // expressions are for Compile, whose errors find them in the text as well.
 func Parse(name string, data []byte) (Set, error) {
-	docs, err := yamlread.Documents(name, data)
+	docs, err := yamlread.Documents(name, data, yamlread.ShowLines())
 	if err != nil {
 		return Set{}, err
 	}

@@ -25,7 +25,7 @@ const maxResources = 1000
 // call the text. readFile finds the files that Schema resources name; nil forbids them.
 // All errors are returned, joined.
 func ParseManifests(name string, data []byte, readFile func(name string) ([]byte, error)) ([]Resource, error) {
-	docs, err := yamlread.Documents(name, data)
+	docs, err := yamlread.Documents(name, data, yamlread.ShowLines())
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +67,7 @@ func parseList(doc yamlread.Document, readFile func(string) ([]byte, error)) ([]
 	var errs []error
 	for i, raw := range body.Resources {
 		at := fmt.Sprintf("/resources/%d", i)
-		inner, err := yamlread.Documents(at, raw)
+		inner, err := yamlread.Documents(at, raw, yamlread.ShowLines())
 		if err == nil && len(inner) != 1 {
 			err = doc.Error(at, "expected a resource")
 		}

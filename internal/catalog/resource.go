@@ -142,7 +142,7 @@ func ParseResource(name string, doc yamlread.Document, readFile func(name string
 // resource as it is answered; those of the others may leave kind and name out, and must
 // else say the same.
 func ParseBody(kind Kind, name string, data []byte) (Resource, error) {
-	docs, err := yamlread.Documents("", data)
+	docs, err := yamlread.Documents("", data, yamlread.ShowLines())
 	if err != nil {
 		return Resource{}, err
 	}

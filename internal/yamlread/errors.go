@@ -12,8 +12,8 @@ type Error struct {
 	Line    int // from 1; 0 if it is about the text as a whole
 	Column  int // from 1, in characters
 	Message string
-	// Snippet is the line up to its key and, below, a caret; values are left out.
-	// It is empty where there is no line.
+	// Snippet is the line up to its key and, below, a caret; values are left out unless
+	// ShowLines was given. It is empty where there is no line.
 	Snippet string
 }
 
@@ -41,9 +41,30 @@ func (s *source) snippet(line, column int) string {
 	}
 	shown := keyPart(s.line(line))
 	caret := min(column-1, utf8.RuneCountInString(shown)-1)
+	if s.shown {
+		shown, caret = around(s.line(line), column-1)
+	}
 	number := fmt.Sprintf("%5d | ", line)
 	return number + shown + "\n" + strings.Repeat(" ", len(number)-2) + "| " +
 		strings.Repeat(" ", max(caret, 0)) + "^"
+}
+
+// shownWidth is how many characters of a whole line a snippet shows on each side.
+const shownWidth = 60
+
+// around is what is shown of a whole line, and where in it the caret stands.
+func around(line string, at int) (shown string, caret int) {
+	text := []rune(strings.ReplaceAll(line, "\t", " "))
+	at = min(max(at, 0), len(text))
+	from, to := max(at-shownWidth, 0), min(at+shownWidth, len(text))
+	shown, caret = string(text[from:to]), at-from
+	if from > 0 {
+		shown, caret = "…"+shown, caret+1
+	}
+	if to < len(text) {
+		shown += "…"
+	}
+	return shown, caret
 }
 
 // longestKey bounds, in bytes, what a snippet takes for a key.

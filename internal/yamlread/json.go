@@ -5,6 +5,9 @@ import (
 	"errors"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/lazaret/lazaret"
+	"github.com/lazaret/lazaret/internal/jsonread"
 )
 
 // parseJSON reads the source as one JSON text. ok is false if it is not one: then it
@@ -26,6 +29,24 @@ func parseJSON(src *source) (root *node, ok bool, err error) {
 		return nil, false, nil
 	}
 	return root, true, nil
+}
+
+// notJSON puts an error of the JSON reader in place of one of YAML, for a text that is
+// neither and was meant as JSON: it begins as only JSON is written, or its name says so.
+func (s *source) notJSON(err error) error {
+	text := strings.TrimLeft(s.text, " \t\n")
+	if text == "" || text[0] != '{' && text[0] != '[' {
+		return err
+	}
+	inner := strings.TrimLeft(text[1:], " \t\n{[")
+	if !strings.HasPrefix(inner, `"`) && !strings.HasSuffix(s.name, ".json") {
+		return err
+	}
+	bad := jsonread.Check([]byte(s.text), jsonread.Limits{AllowDuplicateKeys: true})
+	if bad == nil || bad.Code != lazaret.CodeSyntax && bad.Code != lazaret.CodeEncoding {
+		return err
+	}
+	return s.errorAt(bad.Line, bad.Column, "not JSON: %s", bad.Message)
 }
 
 // jsonReader builds the tree from the decoder's tokens, which come without recursion.

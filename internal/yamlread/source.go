@@ -13,6 +13,7 @@ type source struct {
 	name   string
 	text   string
 	starts []int // the offset of each line's first byte
+	shown  bool  // snippets show whole lines
 }
 
 // part is one document of a source: text[from:to], which begins on line.

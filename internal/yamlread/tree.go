@@ -88,7 +88,21 @@ func syntaxError(src *source, p part, err error) error {
 		return src.errorAt(p.line, 1, "not YAML")
 	}
 	pos := y.GetToken().Position
-	return src.errorAt(p.line+pos.Line-1, max(pos.Column, 1), "not YAML: %s", valueFree(y.GetMessage()))
+	line := p.line + pos.Line - 1
+	return src.errorAt(line, max(pos.Column, 1), "not YAML: %s%s", valueFree(y.GetMessage()), src.colonHint(line, y.GetMessage()))
+}
+
+// colonHint says what to do about a line whose value has a colon and a space in it.
+func (s *source) colonHint(line int, message string) string {
+	rest := strings.TrimLeft(s.line(line), " \t-{[,?")
+	if !strings.Contains(message, "mapping value is not allowed") || strings.Count(rest, ": ") < 2 {
+		return ""
+	}
+	key := "key:"
+	if end := keyEnd(rest); end > 0 && end <= longestKey {
+		key = rest[:end]
+	}
+	return fmt.Sprintf(`; a text with ": " must be quoted, or written under "%s |"`, key)
 }
 
 var quoted = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)

@@ -11,7 +11,7 @@
 // MaxTokens, all of them checked before the parser runs, which recurses.
 //
 // Errors never show a value, because a value may be a secret: a snippet ends after
-// the key.
+// the key, unless the caller says with ShowLines that its texts hold none.
 package yamlread
 
 import (
@@ -62,12 +62,22 @@ func Decode(name string, data []byte, out any) error {
 	return docs[0].Decode(out)
 }
 
+// Option changes how a text is read.
+type Option func(*source)
+
+// ShowLines lets snippets show whole lines. It is for texts that hold no secrets, such as
+// rules; messages stay free of values.
+func ShowLines() Option { return func(s *source) { s.shown = true } }
+
 // Documents reads a text of any number of documents, separated by lines of "---".
 // Documents with nothing in them are left out.
-func Documents(name string, data []byte) ([]Document, error) {
+func Documents(name string, data []byte, options ...Option) ([]Document, error) {
 	src, err := newSource(name, data)
 	if err != nil {
 		return nil, err
+	}
+	for _, option := range options {
+		option(src)
 	}
 	if root, ok, err := parseJSON(src); err != nil {
 		return nil, err
@@ -82,7 +92,9 @@ func Documents(name string, data []byte) ([]Document, error) {
 	}
 	for _, p := range parts {
 		root, n, err := parseYAML(src, p, MaxTokens-tokens)
-		if err != nil {
+		if err != nil && len(parts) == 1 {
+			return nil, src.notJSON(err)
+		} else if err != nil {
 			return nil, err
 		}
 		tokens += n
