@@ -165,7 +165,7 @@ func (e *env) printChecked(c checked) error {
 		return nil
 	}
 	fmt.Fprintln(e.stdout)
-	t := newTable(flex("reason", 26), num("events"), num("first line"), flex("where", 12), flex("message", 20))
+	t := newTable(flex("reason", 26), num("events"), num("first line"), flex("where", 12), flex("message", 20).orBelow())
 	for _, name := range byCount(c.Reasons) {
 		x := c.examples[name]
 		t.add(name, count(c.Reasons[name]), count(x.line), orRoot(x.reason.Path), x.reason.Message)

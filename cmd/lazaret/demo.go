@@ -235,7 +235,6 @@ func (d *demo) release(ctx context.Context) error {
 			return err
 		}
 		p := d.env.progress("  judging again", count[int64])
-		began := time.Now()
 		job, err = d.client.WaitJob(ctx, job.ID, 50*time.Millisecond, func(j client.Job) { p.update(j.Examined, j.Matched, count(j.Passed)+" pass") })
 		p.clear()
 		if err != nil {
@@ -249,8 +248,8 @@ func (d *demo) release(ctx context.Context) error {
 			continue
 		}
 		d.ledger.job = job
-		seconds := time.Since(began).Seconds()
-		d.say("released %s entries in %.1f s (%s entries/s); %s still fail:", d.style.good(count(job.Released)), seconds, count(int64(float64(job.Examined)/seconds)), count(job.Failed))
+		d.say("released %s entries in %.1f s (%s entries/s); %s still fail:", d.style.good(count(job.Released)), job.Finished.Sub(job.Started).Seconds(),
+			count(int64(job.Rate)), count(job.Failed))
 		fmt.Fprintln(d.stdout)
 		d.table(codeTable("still fails with", "entries", job.ByCode))
 	}

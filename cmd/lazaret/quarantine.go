@@ -131,7 +131,7 @@ the event's exact bytes instead; on a terminal control characters are replaced.`
 		if err := e.printEntry(x, rulesOf(ctx, c, x)); err != nil {
 			return err
 		}
-		e.status("\nlazaret quarantine show --payload %s prints the bytes", x.ID)
+		e.status("\nbytes: lazaret quarantine show --payload %s", x.ID)
 		return nil
 	})
 }

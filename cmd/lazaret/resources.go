@@ -92,7 +92,7 @@ func (e *env) pointAtQuarantine(ctx context.Context, c *client.Client, results [
 			n += g.Count
 		}
 		if n > 0 {
-			e.status("%s of %s; what would pass now: lazaret reprocess --stream %s --dry-run", counted(n, "quarantined entry", "quarantined entries"), stream, stream)
+			e.status("%s of %s; what would pass now?\n  lazaret reprocess --stream %s --dry-run", counted(n, "quarantined entry", "quarantined entries"), stream, stream)
 		}
 	}
 }
