@@ -123,14 +123,14 @@ func (w *writer) commit(group []*job) {
 	if err != nil {
 		err = w.classify(err)
 	}
+	if w.cfg.OnCommit != nil {
+		w.cfg.OnCommit(len(group), time.Since(start))
+	}
 	for _, j := range group {
 		if j.err == nil {
 			j.err = err
 		}
 		j.result <- j.err
-	}
-	if w.cfg.OnCommit != nil {
-		w.cfg.OnCommit(len(group), time.Since(start))
 	}
 }
 
