@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/lazaret/lazaret"
+	"github.com/lazaret/lazaret/internal/catalog"
 	"github.com/lazaret/lazaret/internal/config"
 	"github.com/lazaret/lazaret/rules"
 	"github.com/lazaret/lazaret/schemas"
@@ -66,12 +67,15 @@ not accepted, 78 if the schema or the rules are wrong.`,
 
 // check judges a file and prints what came of it.
 func (e *env) check(ctx context.Context, file string, source contractFiles, o checkOptions) error {
-	contract, err := source.load(o.maxEvent)
+	contract, notices, err := source.load(o.maxEvent)
 	if err != nil {
 		if x := (*exit)(nil); errors.As(err, &x) {
 			return err
 		}
 		return badConfig(err)
+	}
+	for _, notice := range notices {
+		e.status("note: %s", notice)
 	}
 	in, total, err := e.input(ctx, file)
 	if err != nil {
@@ -102,18 +106,17 @@ func (e *env) check(ctx context.Context, file string, source contractFiles, o ch
 type contractFiles struct{ schema, rules, stream string }
 
 // load compiles what the files hold, under the gateway's limits, with places in its errors.
-func (c contractFiles) load(maxEvent int) (*rules.Contract, error) {
+// The notices say what is allowed in them and probably not meant.
+func (c contractFiles) load(maxEvent int) (contract *rules.Contract, notices []string, err error) {
 	limits := config.Default()
 	limits.Limits.Event = config.Size(maxEvent)
 	cfg := rules.ContractConfig{Stream: c.stream, MaxEvent: maxEvent}
 	document := []byte("true")
 	if c.schema != "" {
-		var err error
 		if document, err = os.ReadFile(c.schema); err != nil {
-			return nil, usage("--schema: %v", err)
+			return nil, nil, usage("--schema: %v", err)
 		}
 	}
-	var err error
 	cfg.Schema, err = schemas.Compile(document, schemas.Options{
 		Name: c.schema, Limits: limits.JSONLimits(),
 		Load: func(subject string, version int) ([]byte, error) {
@@ -121,22 +124,26 @@ func (c contractFiles) load(maxEvent int) (*rules.Contract, error) {
 		},
 	})
 	if err != nil {
-		return nil, schemaError(c.schema, err)
+		return nil, nil, schemaError(c.schema, err)
 	}
 	if c.rules != "" {
 		data, err := os.ReadFile(c.rules)
 		if err != nil {
-			return nil, usage("--rules: %v", err)
+			return nil, nil, usage("--rules: %v", err)
 		}
 		set, err := rules.Parse(c.rules, data)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if cfg.Rules, err = rules.Compile(set); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	return rules.NewContract(cfg)
+	if c.schema != "" {
+		notices = catalog.Advice(document, filepath.Base(c.schema), cfg.Rules)
+	}
+	contract, err = rules.NewContract(cfg)
+	return contract, notices, err
 }
 
 // schemaError puts file, line and column before a compile error.

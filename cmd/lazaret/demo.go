@@ -248,8 +248,9 @@ func (d *demo) release(ctx context.Context) error {
 			continue
 		}
 		d.ledger.job = job
-		d.say("released %s entries in %.1f s (%s entries/s); %s still fail:", d.style.good(count(job.Released)), job.Finished.Sub(job.Started).Seconds(),
-			count(int64(job.Rate)), count(job.Failed))
+		seconds := job.Finished.Sub(job.Started).Seconds()
+		d.say("released %s entries in %.1f s (%s judged a second); %s still fail:", d.style.good(count(job.Released)), seconds,
+			count(int64(float64(job.Examined)/seconds)), count(job.Failed))
 		fmt.Fprintln(d.stdout)
 		d.table(codeTable("still fails with", "entries", job.ByCode))
 	}
