@@ -64,8 +64,8 @@ func TestDividingIsLogarithmic(t *testing.T) {
 	w.start()
 	job := w.submit(Filter{})
 	w.idle()
-	if job = w.job(job.ID); job.Released != 254 || job.Failed != 2 || w.writes > 1+2*2*8 {
-		t.Errorf("%d writes: %+v", w.writes, job)
+	if job = w.job(job.ID); job.Released != 254 || job.Failed != 2 || w.writes.Load() > 1+2*2*8 {
+		t.Errorf("%d writes: %+v", w.writes.Load(), job)
 	}
 	checkCounts(t, w.store)
 }
@@ -162,8 +162,8 @@ func TestClaimsShowAndCanBeAbandoned(t *testing.T) {
 	w.start()
 	job := w.submit(Filter{})
 	w.idle()
-	if job = w.job(job.ID); job.State != Failed || !strings.Contains(job.Error, "401") || job.Examined != 0 || w.writes != 1 {
-		t.Fatalf("%d writes: %+v", w.writes, job)
+	if job = w.job(job.ID); job.State != Failed || !strings.Contains(job.Error, "401") || job.Examined != 0 || w.writes.Load() != 1 {
+		t.Fatalf("%d writes: %+v", w.writes.Load(), job)
 	}
 	if e, err := w.store.Get(t.Context(), want[0]); err != nil || e.ClaimedBy != job.ID || e.Attempts != 0 {
 		t.Errorf("%+v (%v)", e, err)

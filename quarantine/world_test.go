@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -184,7 +185,7 @@ type world struct {
 	// gets chunk records at a time, and knows each request by its key.
 	poison []string
 	chunk  int
-	writes int
+	writes atomic.Int64
 }
 
 // life opens the store at path and the jobs on it, without starting them.
@@ -262,7 +263,7 @@ func (w *world) Write(ctx context.Context, b lazaret.Batch) error {
 	if err := w.faults.step(); err != nil {
 		return err
 	}
-	w.writes++
+	w.writes.Add(1)
 	if w.poison != nil {
 		return w.send(b)
 	}
