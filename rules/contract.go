@@ -93,14 +93,13 @@ func (c *Contract) Judge(ctx context.Context, e *lazaret.Event) (lazaret.Verdict
 	if ce != nil {
 		payload = ce.Payload
 	}
-	var value any
 	// An envelope that is bad may have no payload to look at.
 	if len(reasons) == 0 || ce != nil && ce.Payload != nil {
 		result, err := c.schema.Judge(payload)
 		if err != nil {
 			return lazaret.Verdict{}, fmt.Errorf("checking against the schema: %w", err)
 		}
-		value, v.More = result.Value, result.More
+		v.More = result.More
 		if wellFormed(result.Reasons) {
 			c.identify(&v, payload)
 		}
@@ -108,6 +107,10 @@ func (c *Contract) Judge(ctx context.Context, e *lazaret.Event) (lazaret.Verdict
 	}
 	c.identifyCE(&v, ce)
 	if len(reasons) == 0 && len(c.rules) > 0 {
+		value, bad := jsonread.Decode(payload, jsonread.Limits{Depth: -1, NumberLength: -1, Exponent: -1, Values: -1})
+		if bad != nil {
+			return lazaret.Verdict{}, fmt.Errorf("decoding a payload that was well-formed: %s", bad.Code)
+		}
 		reasons = c.judgeRules(e, ce, &v, value)
 	}
 	return c.finish(v, reasons), nil

@@ -190,11 +190,15 @@ func TestBoundedJudgesAlike(t *testing.T) {
 	for range 20_000 {
 		s := schemas[rng.IntN(len(schemas))]
 		value := anything(rng, 4)
-		want, err := s.judge(s.root, value)
+		payload, err := json.Marshal(value)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if problem := sameBounded(s, want); problem != "" {
+		want, err := s.Judge(payload)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if problem := sameBounded(s, payload, want); problem != "" {
 			t.Fatalf("%s\n%v", problem, value)
 		}
 		if len(want.Reasons) > 0 {

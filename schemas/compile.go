@@ -21,6 +21,9 @@ type Options struct {
 	// Limits bound the payloads that the schema judges; the zero value stands
 	// for the defaults.
 	Limits jsonread.Limits
+	// Reference leaves every verdict to the schema library. It is slower by an order of
+	// magnitude and says the same.
+	Reference bool
 
 	remote   func(url string) (any, error) // tests: the conformance suite's own documents
 	draft    *jsonschema.Draft             // tests: the draft where $schema does not say
@@ -140,6 +143,8 @@ func (c *compilation) finish() error {
 	c.schema.measure(g, profile)
 	c.schema.bounded = sync.OnceValue(func() *jsonschema.Schema { return bounded(g, unions) })
 	c.patterns.freeze()
+	c.schema.whole = c.schema.dynamic || c.opts.Reference || c.opts.Limits.AllowDuplicateKeys
+	c.schema.checker = sync.OnceValue(c.schema.newChecker)
 	return nil
 }
 

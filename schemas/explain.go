@@ -27,7 +27,8 @@ type reason struct {
 type explainer struct {
 	unions map[string]*union // those of the schema; nil if they were picked from already
 	value  any
-	err    error // ours: the library met something that is not the payload's fault
+	base   []string // where the value is in the payload
+	err    error    // ours: the library met something that is not the payload's fault
 }
 
 // reasons lists the reasons of one failure.
@@ -110,7 +111,7 @@ func (x *explainer) at(e *jsonschema.ValidationError, path []string, keyword, me
 	return reason{
 		Reason: lazaret.Reason{
 			Code:       lazaret.SchemaCode(keyword),
-			Path:       instancePath(path...),
+			Path:       instancePath(x.base, path),
 			SchemaPath: schemaPath(e.SchemaURL, below...),
 			Message:    message,
 		},

@@ -163,17 +163,6 @@ func TestAny(t *testing.T) {
 	}
 }
 
-// TestValue: the decoded payload comes with the verdict, good or bad, unless it is not JSON.
-func TestValue(t *testing.T) {
-	s := mustCompile(t, `{"type":"string"}`)
-	for payload, want := range map[string]any{`"x"`: "x", `true`: true, `{`: nil} {
-		r, err := s.Judge([]byte(payload))
-		if err != nil || r.Value != want {
-			t.Errorf("%s: value %v, %v", payload, r.Value, err)
-		}
-	}
-}
-
 // TestLibraryPanicIsOurError: should a number that the library cannot stand get past the
 // reader, the process lives, the error is ours, and it holds no value.
 func TestLibraryPanicIsOurError(t *testing.T) {

@@ -376,14 +376,17 @@ type dearest struct {
 // at is the number of evaluations at a level.
 func (d *dearest) at(depth int) int { return d.profile[min(depth, len(d.profile)-1)] }
 
-// free reports whether an event of n bytes surely costs no more than freeTicks, so that it
-// need not be looked at.
-func (s *Schema) free(n int) bool {
+// within reports whether an event of n bytes surely costs no more than limit ticks, so that
+// it need not be looked at.
+func (s *Schema) within(n, limit int) bool {
+	if s.unmetered {
+		return true
+	}
 	d := &s.most
 	// A value has a byte, and one that separates it from the next; a number with an
 	// exponent has three, and so has an object. Each level of nesting takes two.
 	perByte := evaluation + s.perMember + d.text + d.comparisons*evaluation*exponents/4 + d.names*perName/3 + (level+d.unique)*min(d.depth, n/2)
-	return n <= freeTicks/(perByte*d.evaluations)
+	return n <= limit/(perByte*d.evaluations)
 }
 
 // measure prepares the metering of a compiled schema.

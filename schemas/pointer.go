@@ -45,13 +45,15 @@ func tokens(pointer string) []string {
 
 // instancePath is the pointer to a place in a payload, bounded in length: the names in
 // it are the sender's.
-func instancePath(names ...string) string {
+func instancePath(base, path []string) string {
 	var b strings.Builder
-	for _, name := range names {
-		b.WriteByte('/')
-		b.WriteString(escape(truncate(name, maxToken)))
-		if b.Len() > maxPath {
-			return truncate(b.String(), maxPath)
+	for _, names := range [][]string{base, path} {
+		for _, name := range names {
+			b.WriteByte('/')
+			b.WriteString(escape(truncate(name, maxToken)))
+			if b.Len() > maxPath {
+				return truncate(b.String(), maxPath)
+			}
 		}
 	}
 	return b.String()

@@ -3,6 +3,7 @@ package schemas
 import (
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
@@ -15,6 +16,11 @@ type Schema struct {
 	root   *jsonschema.Schema // nil accepts everything
 	limits jsonread.Limits
 	unions map[string]*union // by location of the schema that holds oneOf or anyOf
+
+	// whole: the checker is not asked, because the verdict depends on more than the place
+	// (dynamic references), or because it was so wished.
+	whole   bool
+	checker func() *Checker // made when first needed
 
 	// What judging costs; see meter.
 	unmetered bool // tests: there is no budget
@@ -34,29 +40,43 @@ type Result struct {
 	// event that costs much to judge: of an array or object of which 100 members were
 	// bad, the others are not looked at.
 	More int
-	// Value is the decoded payload, whether it is good or not: map[string]any, []any,
-	// string, json.Number, bool or nil. It is nil if the payload is not JSON.
-	Value any
 }
 
-// Any returns a schema that accepts every well-formed JSON text under the default limits.
-func Any(limits jsonread.Limits) *Schema { return &Schema{limits: limits} }
+// Any returns a schema that accepts every well-formed JSON text under the limits.
+func Any(limits jsonread.Limits) *Schema {
+	s := &Schema{limits: limits, unmetered: true, whole: limits.AllowDuplicateKeys}
+	s.checker = sync.OnceValue(s.newChecker)
+	return s
+}
+
+// newChecker makes the checker of a schema as it is, without pointers.
+func (s *Schema) newChecker() *Checker {
+	c, err := s.Checker(nil)
+	if err != nil {
+		panic(err) // only pointers can be wrong
+	}
+	return c
+}
 
 // Judge says whether a payload is good and, if not, why. An error means that we failed,
 // never that the payload is bad.
-func (s *Schema) Judge(payload []byte) (Result, error) {
+func (s *Schema) Judge(payload []byte) (Result, error) { return s.checker().Judge(payload, nil) }
+
+// reference judges a payload with the schema library alone. What it says is what the
+// checker has to say.
+func (s *Schema) reference(payload []byte) (Result, error) {
 	value, bad := jsonread.Decode(payload, s.limits)
 	if bad != nil {
 		return Result{Reasons: []lazaret.Reason{bad.Reason()}}, nil
 	}
 	if s.root == nil {
-		return Result{Value: value}, nil
+		return Result{}, nil
 	}
 	root := s.root
-	if !s.unmetered && !s.free(len(payload)) && !s.costs(value, freeTicks, false) {
+	if !s.within(len(payload), freeTicks) && !s.costs(value, freeTicks, false) {
 		switch {
 		case s.dynamic && !s.costs(value, maxTicksDynamic, false), !s.dynamic && !s.costs(value, maxTicks, true):
-			return Result{Reasons: []lazaret.Reason{tooCostly()}, Value: value}, nil
+			return Result{Reasons: []lazaret.Reason{tooCostly()}}, nil
 		case !s.dynamic:
 			root = s.bounded()
 		}
@@ -68,24 +88,31 @@ func (s *Schema) Judge(payload []byte) (Result, error) {
 func (s *Schema) judge(root *jsonschema.Schema, value any) (Result, error) {
 	verr, err := validate(root, value)
 	if err != nil || verr == nil {
-		return Result{Value: value}, err
+		return Result{}, err
 	}
 	x := explainer{unions: s.unions, value: value}
 	found := x.reasons(verr)
 	if x.err != nil {
-		return Result{Value: value}, x.err
+		return Result{}, x.err
 	}
 	if len(found) == 0 {
-		return Result{Value: value}, errors.New("schemas: a failure without a reason")
+		return Result{}, errNoReason
 	}
-	list := make([]lazaret.Reason, len(found))
+	var r Result
+	r.Reasons, r.More = sortReasons(found)
+	return r, nil
+}
+
+// sortReasons brings reasons into the order and number in which they are shown.
+func sortReasons(found []reason) (list []lazaret.Reason, more int) {
+	list = make([]lazaret.Reason, len(found))
 	unkept := 0
 	for i := range found {
 		list[i] = found[i].Reason
 		unkept += found[i].more
 	}
-	reasons, more := lazaret.SortReasons(list)
-	return Result{Reasons: reasons, More: more + unkept, Value: value}, nil
+	list, more = lazaret.SortReasons(list)
+	return list, more + unkept
 }
 
 // tooCostly is the reason of an event that would hold up the others.

@@ -1,0 +1,398 @@
+package schemas
+
+import (
+	"github.com/lazaret/lazaret/internal/jsonread"
+)
+
+// Span is where a value stands in a payload: payload[Start:End]. The zero value stands
+// for nowhere.
+type Span struct{ Start, End int }
+
+// machine runs the nodes of a checker over one payload at a time. It belongs to one
+// goroutine while it does.
+//
+// A position is returned by all that reads; it is negative if the payload is not good, or
+// if that could not be found out. While it collects, only a payload that is not
+// well-formed stops it: of everything else that is wrong it keeps the reasons and goes on.
+type machine struct {
+	checker *Checker
+	data    []byte
+	depth   int
+	spans   []Span
+	err     error // ours
+
+	// next is, for each property of each node, the property that followed it last time:
+	// most events have their members in the same order as the one before.
+	next []uint16
+
+	seen   []uint64 // sets of the properties of the objects that are open
+	index  []int32  // where their members begin, for those that have an index
+	others memberNames
+	text   []byte // a string without its escapes
+
+	collect bool
+	path    []step
+	reasons []reason
+}
+
+// step is a member or item on the way to a value.
+type step struct {
+	name  []byte // as it is written, without the quotes
+	index int    // -1 for a member
+}
+
+// failed is the position of a payload that is not good.
+const failed = -1
+
+// run reads the payload with a node. It returns whether the payload is good; while
+// it collects, whether it is well-formed.
+func (m *machine) run(root *node) bool {
+	i := m.value(root, skipBlank(m.data, 0))
+	return i >= 0 && skipBlank(m.data, i) == len(m.data)
+}
+
+// value reads the value at i.
+func (m *machine) value(n *node, i int) int {
+	d := m.data
+	if i >= len(d) {
+		return failed
+	}
+	var end int
+	switch c := d[i]; c {
+	case '"':
+		if n.text == nil {
+			return m.mismatch(n, i)
+		}
+		if end = m.string(n, n.text, i); end < 0 {
+			return end
+		}
+	case '{':
+		if n.object == nil {
+			return m.mismatch(n, i)
+		}
+		return m.objectAt(n, i)
+	case '[':
+		if n.array == nil {
+			return m.mismatch(n, i)
+		}
+		return m.arrayAt(n, i)
+	case 't':
+		if end = i + 4; end > len(d) || string(d[i:end]) != "true" {
+			return failed
+		}
+		if !n.yes {
+			return m.mismatch(n, i)
+		}
+	case 'f':
+		if end = i + 5; end > len(d) || string(d[i:end]) != "false" {
+			return failed
+		}
+		if !n.no {
+			return m.mismatch(n, i)
+		}
+	case 'n':
+		if end = i + 4; end > len(d) || string(d[i:end]) != "null" {
+			return failed
+		}
+		if !n.null {
+			return m.mismatch(n, i)
+		}
+	default:
+		if c != '-' && c-'0' > 9 {
+			return failed
+		}
+		if n.number == nil {
+			return m.mismatch(n, i)
+		}
+		if end = m.numberAt(n, i); end < 0 {
+			return end
+		}
+	}
+	if !n.plain && !m.scalar(n, i, end) {
+		return m.bad(n, i, end)
+	}
+	if n.slot >= 0 {
+		m.spans[n.slot] = Span{i, end}
+	}
+	return end
+}
+
+// scalar decides what remains of a string, number, boolean or null.
+func (m *machine) scalar(n *node, i, end int) bool {
+	for k := range n.choices {
+		if c := &n.choices[k]; c.kind != ifPresent && !m.decide(c, nil, i) {
+			return false
+		}
+	}
+	return len(n.opaque) == 0 || m.reference(n.opaque, i, end)
+}
+
+// mismatch is a value of a kind that is not allowed.
+func (m *machine) mismatch(n *node, i int) int {
+	if !m.collect {
+		return failed
+	}
+	end := m.skip(i)
+	if end >= 0 {
+		m.explain(n.roots, i, end)
+	}
+	return end
+}
+
+// bad is a value that fails its node, and that all the node's schemas together explain.
+func (m *machine) bad(n *node, i, end int) int {
+	if !m.collect {
+		return failed
+	}
+	m.explain(n.roots, i, end)
+	return end
+}
+
+// skip reads a value of which nothing is asked but that it is well-formed.
+func (m *machine) skip(i int) int {
+	was := m.collect
+	m.collect = false
+	end := m.value(m.checker.skip, i)
+	m.collect = was
+	return end
+}
+
+// holds reports whether the value at i is good for a node, whatever is being done.
+func (m *machine) holds(n *node, i int) bool {
+	if n.anything {
+		return true
+	}
+	collect, depth := m.collect, m.depth
+	seen, index, others := len(m.seen), len(m.index), len(m.others.list)
+	m.collect = false
+	end := m.value(n, i)
+	m.collect, m.depth = collect, depth
+	if end < 0 {
+		m.seen, m.index = m.seen[:seen], m.index[:index]
+		m.others.cut(others)
+	}
+	return end >= 0
+}
+
+// decide reports whether a choice is good for the value at i; f is the index of the value
+// if it is an object that has one.
+func (m *machine) decide(c *choice, f *frame, i int) bool {
+	test := func(k int) bool {
+		if f != nil && c.views != nil {
+			return m.sees(c.views[k], f)
+		}
+		return m.holds(c.branches[k], i)
+	}
+	switch c.kind {
+	case anyOf:
+		for k := range c.branches {
+			if test(k) {
+				return true
+			}
+		}
+		return false
+	case oneOf:
+		found := false
+		for k := range c.branches {
+			if test(k) {
+				if found {
+					return false
+				}
+				found = true
+			}
+		}
+		return found
+	case not:
+		return !test(0)
+	case ifThenElse:
+		if test(0) {
+			return test(1)
+		}
+		return test(2)
+	default: // ifPresent
+		return f == nil || m.index[f.index+c.property] == 0 || test(0)
+	}
+}
+
+// numberAt reads the number at i.
+func (m *machine) numberAt(n *node, i int) int {
+	num, end, exact := scanNumber(m.data, i)
+	if end < 0 {
+		return end
+	}
+	if !exact && !m.checker.allows(m.data[i:end]) {
+		return failed
+	}
+	o := n.number
+	switch {
+	case o.any:
+		return end
+	case o.hard || !exact:
+		if !m.reference(n.roots, i, end) {
+			return m.bad(n, i, end)
+		}
+		return end
+	}
+	good, known := o.good(num)
+	if !known {
+		good = m.reference(n.roots, i, end)
+	}
+	if !good {
+		return m.bad(n, i, end)
+	}
+	return end
+}
+
+// good reports whether a number is within the node's bounds.
+func (o *numberNode) good(n decimal) (good, known bool) {
+	if o.integer && !n.isInteger() {
+		return false, true
+	}
+	for i := range o.bounds {
+		b := &o.bounds[i]
+		if c := n.compare(b.value); c == b.outside || c == 0 && b.excludes {
+			return false, true
+		}
+	}
+	for _, k := range o.multiples {
+		if yes, known := n.isMultiple(k); !yes || !known {
+			return false, known
+		}
+	}
+	for _, list := range o.values {
+		found := false
+		for _, v := range list {
+			found = found || n.compare(v) == 0
+		}
+		if !found {
+			return false, true
+		}
+	}
+	return true, true
+}
+
+// allows holds a number that is no decimal against the limits.
+func (c *Checker) allows(number []byte) bool {
+	return jsonread.Check(number, c.schema.limits) == nil
+}
+
+// arrayAt reads the array at i.
+func (m *machine) arrayAt(n *node, start int) int {
+	a, d := n.array, m.data
+	if m.depth++; m.depth > m.checker.maxDepth {
+		return failed
+	}
+	i := skipBlank(d, start+1)
+	count := 0
+	if i < len(d) && d[i] == ']' {
+		i++
+	} else {
+		for {
+			item := a.rest
+			if count < len(a.first) {
+				item = a.first[count]
+			}
+			if m.collect {
+				m.path = append(m.path, step{index: count})
+			}
+			if i = m.value(item, i); i < 0 {
+				return i
+			}
+			if m.collect {
+				m.path = m.path[:len(m.path)-1]
+			}
+			count++
+			if i < len(d) && d[i] <= ' ' {
+				i = skipBlank(d, i)
+			}
+			if i >= len(d) {
+				return failed
+			}
+			if d[i] == ',' {
+				if i++; i < len(d) && d[i] <= ' ' {
+					i = skipBlank(d, i)
+				}
+				continue
+			}
+			if d[i] != ']' {
+				return failed
+			}
+			i++
+			break
+		}
+	}
+	m.depth--
+	if count < a.least || a.most >= 0 && count > a.most {
+		if !m.collect {
+			return failed
+		}
+		m.explainCount(a.shallow, count)
+	}
+	if a.unique && count > 1 && !m.distinct(start, i) {
+		if !m.collect {
+			return failed
+		}
+		m.explain(a.repeats, start, i)
+	}
+	for k := range a.contains {
+		if c := &a.contains[k]; !m.contains(c, start) {
+			if !m.collect {
+				return failed
+			}
+			m.explainOne(c.only, start, i)
+		}
+	}
+	return m.finish(n, nil, start, i)
+}
+
+// finish decides what remains of an array or object, at [start, end).
+func (m *machine) finish(n *node, f *frame, start, end int) int {
+	if !n.plain {
+		for k := range n.choices {
+			if c := &n.choices[k]; !m.decide(c, f, start) {
+				if !m.collect {
+					return failed
+				}
+				m.explainOne(c.only, start, end)
+			}
+		}
+		if len(n.opaque) > 0 {
+			if m.collect {
+				m.explain(n.opaque, start, end)
+			} else if !m.reference(n.opaque, start, end) {
+				return failed
+			}
+		}
+	}
+	if n.slot >= 0 {
+		m.spans[n.slot] = Span{start, end}
+	}
+	return end
+}
+
+// contains counts the items that a contains wants, of the array at start, which is
+// well-formed.
+func (m *machine) contains(c *containing, start int) bool {
+	found := 0
+	m.items(start, func(i, _ int) bool {
+		if m.holds(c.node, i) {
+			found++
+		}
+		return c.most >= 0 || found < c.least
+	})
+	return found >= c.least && (c.most < 0 || found <= c.most)
+}
+
+// items goes through the items of a well-formed array.
+func (m *machine) items(start int, visit func(from, to int) bool) {
+	d := m.data
+	for i := skipBlank(d, start+1); d[i] != ']'; {
+		end := m.skip(i)
+		if end < 0 || !visit(i, end) {
+			return
+		}
+		if i = skipBlank(d, end); d[i] == ',' {
+			i = skipBlank(d, i+1)
+		}
+	}
+}

@@ -1,0 +1,79 @@
+package schemas
+
+import (
+	"errors"
+	"slices"
+	"strconv"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/lazaret/lazaret/internal/jsonread"
+)
+
+// errReread is a value that was well-formed when it was checked, and not when it was
+// decoded.
+var errReread = errors.New("schemas: a part of the event that was well-formed could not be read")
+
+// explain collects what the library finds wrong with the value at [start, end), judged by
+// each schema of a list.
+func (m *machine) explain(list []*jsonschema.Schema, start, end int) {
+	m.explainValue(list, m.decode(start, end))
+}
+
+func (m *machine) explainOne(s *jsonschema.Schema, start, end int) {
+	m.explain([]*jsonschema.Schema{s}, start, end)
+}
+
+// explainNames collects what is wrong with the names of the members of the object at
+// [start, end).
+func (m *machine) explainNames(list []*jsonschema.Schema, start, end int) {
+	members, _, bad := jsonread.Members(m.data[start:end], m.checker.schema.limits)
+	if bad != nil {
+		m.err = errReread
+		return
+	}
+	names := make(map[string]any, len(members))
+	for _, member := range members {
+		names[member.Name] = nil
+	}
+	m.explainValue(list, names)
+}
+
+// explainCount collects what is wrong with the number of items of an array.
+func (m *machine) explainCount(list []*jsonschema.Schema, count int) {
+	m.explainValue(list, make([]any, count))
+}
+
+// explainValue collects what is wrong with a value at the place where the machine is.
+func (m *machine) explainValue(list []*jsonschema.Schema, v any) {
+	x := explainer{unions: m.checker.schema.unions, value: v, base: m.place()}
+	for _, s := range list {
+		failure, err := validate(s, v)
+		if err != nil {
+			m.err = err
+			return
+		}
+		if failure != nil {
+			m.reasons = append(m.reasons, x.reasons(failure)...)
+		}
+	}
+	if x.err != nil {
+		m.err = x.err
+	}
+}
+
+// place is where the machine is, as names and indices.
+func (m *machine) place() []string {
+	list := make([]string, len(m.path))
+	for k, s := range m.path {
+		switch {
+		case s.index >= 0:
+			list[k] = strconv.Itoa(s.index)
+		case slices.Contains(s.name, '\\'):
+			list[k] = string(appendUnescaped(nil, s.name))
+		default:
+			list[k] = string(s.name)
+		}
+	}
+	return list
+}

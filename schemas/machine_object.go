@@ -1,0 +1,361 @@
+package schemas
+
+import "encoding/binary"
+
+// frame is what is known of an object that is being read.
+type frame struct {
+	node   *objectNode
+	start  int
+	count  int  // members so far
+	seen   int  // where its set of properties begins in machine.seen
+	index  int  // where its index begins in machine.index
+	others int  // where its other names begin in machine.others
+	extra  bool // it has members that are not in node.props
+	wrong  bool // while collecting: its names are not as they should be
+}
+
+// objectAt reads the object at start.
+func (m *machine) objectAt(n *node, start int) int {
+	o, d := n.object, m.data
+	if m.depth++; m.depth > m.checker.maxDepth {
+		return failed
+	}
+	f := frame{node: o, start: start, seen: len(m.seen), index: len(m.index), others: len(m.others.list)}
+	for range o.words {
+		m.seen = append(m.seen, 0)
+	}
+	if o.indexed {
+		for range o.props {
+			m.index = append(m.index, 0)
+		}
+	}
+	i := start + 1
+	if i < len(d) && d[i] <= ' ' {
+		i = skipBlank(d, i)
+	}
+	if i < len(d) && d[i] == '}' {
+		i++
+	} else {
+		last := o.order
+		for {
+			if i = m.member(&f, i, &last); i < 0 {
+				return i
+			}
+			if i < len(d) && d[i] <= ' ' {
+				i = skipBlank(d, i)
+			}
+			if i >= len(d) {
+				return failed
+			}
+			if d[i] == ',' {
+				if i++; i < len(d) && d[i] <= ' ' {
+					i = skipBlank(d, i)
+				}
+				continue
+			}
+			if d[i] != '}' {
+				return failed
+			}
+			i++
+			break
+		}
+	}
+	if f.wrong || !m.names(&f) {
+		if !m.collect {
+			return failed
+		}
+		m.explainNames(o.shallow, start, i)
+	}
+	if m.depth--; n.plain {
+		if n.slot >= 0 {
+			m.spans[n.slot] = Span{start, i}
+		}
+	} else if i = m.finish(n, &f, start, i); i < 0 {
+		return i
+	}
+	m.seen, m.index = m.seen[:f.seen], m.index[:f.index]
+	m.others.cut(f.others)
+	return i
+}
+
+// member reads the member whose name is at i. last is where the prediction of its name
+// is, and then that of the next one.
+func (m *machine) member(f *frame, i int, last *int) int {
+	o, d := f.node, m.data
+	if i >= len(d) || d[i] != '"' {
+		return failed
+	}
+	f.count++
+	at := int(m.next[*last])
+	if at < len(o.props) {
+		if q := o.props[at].quoted; len(d)-i-1 >= len(q) && string(d[i+1:i+1+len(q)]) == q {
+			i += 1 + len(q)
+			return m.known(f, at, i-len(q), i-2, i, last)
+		}
+	}
+	return m.unpredicted(f, i, last)
+}
+
+// unpredicted reads the member at i by looking its name up.
+func (m *machine) unpredicted(f *frame, i int, last *int) int {
+	o, d := f.node, m.data
+	from := i + 1
+	to, looks := scanText(d, from)
+	if to < 0 {
+		return failed
+	}
+	if i = to + 1; i < len(d) && d[i] <= ' ' {
+		i = skipBlank(d, i)
+	}
+	if i >= len(d) || d[i] != ':' {
+		return failed
+	}
+	i++
+	name := d[from:to]
+	if looks&escaped != 0 {
+		m.text = appendUnescaped(m.text[:0], name)
+		name = m.text
+	}
+	if at := o.names.find(o.props, name); at >= 0 {
+		m.next[*last] = uint16(at)
+		return m.known(f, at, from, to, i, last)
+	}
+	return m.other(f, name, from, to, i)
+}
+
+// known reads the rest of a member whose property is props[at] and whose name is
+// data[from:to], from after the colon at i on.
+func (m *machine) known(f *frame, at, from, to, i int, last *int) int {
+	o, d := f.node, m.data
+	*last = o.order + 1 + at
+	word, bit := &m.seen[f.seen+at>>6], uint64(1)<<(at&63)
+	if *word&bit != 0 {
+		return failed // a name twice
+	}
+	*word |= bit
+	if i < len(d) && d[i] <= ' ' {
+		i = skipBlank(d, i)
+	}
+	if o.indexed {
+		m.index[f.index+at] = int32(i)
+	}
+	p := &o.props[at]
+	if p.forbidden || o.naming != nil && !m.named(o, from-1) {
+		if !m.collect {
+			return failed
+		}
+		f.wrong = true
+	}
+	if !m.collect {
+		return m.value(p.node, i)
+	}
+	m.path = append(m.path, step{name: d[from:to], index: -1})
+	i = m.value(p.node, i)
+	m.path = m.path[:len(m.path)-1]
+	return i
+}
+
+// other reads the rest of a member that is not in the node's table, from after the colon
+// at i on.
+func (m *machine) other(f *frame, name []byte, from, to, i int) int {
+	o, d := f.node, m.data
+	f.extra = true
+	name, unique := m.others.add(f.others, name, d, from, to)
+	if !unique {
+		return failed
+	}
+	if i < len(d) && d[i] <= ' ' {
+		i = skipBlank(d, i)
+	}
+	node := o.rest
+	if o.closed || o.naming != nil && !m.named(o, from-1) {
+		if !m.collect {
+			return failed
+		}
+		f.wrong = true
+	}
+	if m.collect {
+		m.path = append(m.path, step{name: d[from:to], index: -1})
+	}
+	end := i
+	for k := range o.patterned {
+		if e := m.byPatterns(f, &o.patterned[k], name, i); e != i {
+			if end = e; end < 0 {
+				return end
+			}
+		}
+	}
+	if !node.anything || end == i {
+		end = m.value(node, i)
+	}
+	if m.collect && end >= 0 {
+		m.path = m.path[:len(m.path)-1]
+	}
+	return end
+}
+
+// byPatterns judges the value at i of a member as one schema's patternProperties and
+// additionalProperties say. It returns i if these say nothing.
+func (m *machine) byPatterns(f *frame, p *patterned, name []byte, i int) int {
+	matched, end := false, i
+	for k, re := range p.patterns {
+		if !re.match(name) {
+			continue
+		}
+		matched = true
+		if end = m.value(p.nodes[k], i); end < 0 {
+			return end
+		}
+	}
+	if matched {
+		return end
+	}
+	if p.rest == nil {
+		if !m.collect {
+			return failed
+		}
+		f.wrong = true
+		return i
+	}
+	if p.rest.anything {
+		return i
+	}
+	return m.value(p.rest, i)
+}
+
+// named reports whether the name whose quote is at i is as propertyNames says.
+func (m *machine) named(o *objectNode, i int) bool {
+	for _, n := range o.naming {
+		if !m.holds(n, i) {
+			return false
+		}
+	}
+	return true
+}
+
+// names reports whether the members that an object has are as many and those that they
+// have to be.
+func (m *machine) names(f *frame) bool {
+	o := f.node
+	for k, want := range o.required {
+		if want&^m.seen[f.seen+k] != 0 {
+			return false
+		}
+	}
+	if f.count < o.least || o.most >= 0 && f.count > o.most {
+		return false
+	}
+	for k := range o.dependents {
+		if p := &o.dependents[k]; m.has(f, p.property) && !m.hasAll(f, p.required) {
+			return false
+		}
+	}
+	return true
+}
+
+func (m *machine) has(f *frame, at int) bool {
+	return m.seen[f.seen+at>>6]>>(at&63)&1 != 0
+}
+
+func (m *machine) hasAll(f *frame, list []int) bool {
+	for _, at := range list {
+		if !m.has(f, at) {
+			return false
+		}
+	}
+	return true
+}
+
+// sees reports whether a branch is good for the object of the frame, which was read and
+// whose index is there.
+func (m *machine) sees(v *branchView, f *frame) bool {
+	switch {
+	case v.whole:
+		return m.holds(v.node, f.start)
+	case v.node.anything:
+		return true
+	case v.node.object == nil:
+		return false
+	}
+	o := v.node.object
+	if !m.hasAll(f, v.required) || f.count < o.least || o.most >= 0 && f.count > o.most || v.allowed != nil && f.extra {
+		return false
+	}
+	for k, set := range v.allowed {
+		if m.seen[f.seen+k]&^set != 0 {
+			return false
+		}
+	}
+	for _, at := range v.banned {
+		if m.has(f, at) {
+			return false
+		}
+	}
+	for k := range v.depends {
+		if p := &v.depends[k]; m.has(f, p.property) && !m.hasAll(f, p.required) {
+			return false
+		}
+	}
+	for k := range v.probes {
+		p := &v.probes[k]
+		if i := m.index[f.index+p.property]; i != 0 && !m.holds(p.node, int(i)) {
+			return false
+		}
+	}
+	for k := range v.choices {
+		if !m.decide(&v.choices[k], f, f.start) {
+			return false
+		}
+	}
+	return true
+}
+
+// nameTable finds a property by its name.
+type nameTable struct {
+	slots []uint16 // number of the property, from 1; 0 is free
+	shift uint
+}
+
+func newNameTable(props []property) nameTable {
+	size, bits := 4, uint(2)
+	for size < 2*len(props) {
+		size, bits = size*2, bits+1
+	}
+	t := nameTable{slots: make([]uint16, size), shift: 64 - bits}
+	for i := range props {
+		k := t.hash([]byte(props[i].name))
+		for t.slots[k] != 0 {
+			k = (k + 1) & (size - 1)
+		}
+		t.slots[k] = uint16(i + 1)
+	}
+	return t
+}
+
+// hash needs to be no better than what the schema's author would want: only names of the
+// schema are in the table.
+func (t *nameTable) hash(name []byte) int {
+	return int((head(name) ^ uint64(len(name))*0x9E3779B97F4A7C15) * 0xD6E8FEB86659FD93 >> t.shift)
+}
+
+// head is the first eight bytes of a name and, if it has more, its last eight.
+func head(name []byte) uint64 {
+	if n := len(name); n >= 8 {
+		return binary.LittleEndian.Uint64(name) ^ binary.LittleEndian.Uint64(name[n-8:])<<1
+	}
+	var w uint64
+	for i := len(name) - 1; i >= 0; i-- {
+		w = w<<8 | uint64(name[i])
+	}
+	return w
+}
+
+// find returns the number of the property, or -1.
+func (t *nameTable) find(props []property, name []byte) int {
+	for k := t.hash(name); t.slots[k] != 0; k = (k + 1) & (len(t.slots) - 1) {
+		if at := int(t.slots[k]) - 1; props[at].name == string(name) {
+			return at
+		}
+	}
+	return -1
+}

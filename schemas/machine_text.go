@@ -1,0 +1,198 @@
+package schemas
+
+import (
+	"encoding/json"
+	"unsafe"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+)
+
+// string reads the string at start.
+func (m *machine) string(n *node, t *textNode, start int) int {
+	d, i := m.data, start+1
+	if t.any {
+		end, _ := scanText(d, i)
+		return end + 1 + end>>63 // failed stays failed
+	}
+	if t.direct != nil {
+		if end := t.direct(d, i); end >= 0 && end-i >= t.least && (t.most < 0 || end-i <= t.most) {
+			return end + 1
+		}
+	}
+	end, looks := scanText(d, i)
+	if end < 0 {
+		return failed
+	}
+	text := d[i:end]
+	if looks&escaped != 0 {
+		m.text = appendUnescaped(m.text[:0], text)
+		text = m.text
+	}
+	if !t.good(text, looks) {
+		return m.bad(n, start, end+1)
+	}
+	return end + 1
+}
+
+// good reports whether a string is as the node says.
+func (t *textNode) good(text []byte, looks look) bool {
+	if len(text) < t.least || t.most >= 0 && len(text) > t.most || t.least > 0 {
+		count := len(text)
+		if looks != 0 {
+			count = characters(text)
+		}
+		if count < t.least || t.most >= 0 && count > t.most {
+			return false
+		}
+	}
+	for _, set := range t.literals {
+		if !set.has(text) {
+			return false
+		}
+	}
+	for _, p := range t.patterns {
+		if !p.match(text) {
+			return false
+		}
+	}
+	for _, f := range t.formats {
+		if !hasFormat(f, text) {
+			return false
+		}
+	}
+	return true
+}
+
+// hasFormat reports whether a text is of a format. The format's check does not keep the
+// text, so it is not copied.
+func hasFormat(f *jsonschema.Format, text []byte) bool {
+	return f.Validate(unsafe.String(unsafe.SliceData(text), len(text))) == nil
+}
+
+// literalSet is a set of strings.
+type literalSet struct {
+	few  []string
+	many map[string]struct{} // if there are more than a few
+}
+
+// fewLiterals is up to how many strings are compared one by one.
+const fewLiterals = 8
+
+func newLiteralSet(list []string) *literalSet {
+	if len(list) <= fewLiterals {
+		return &literalSet{few: list}
+	}
+	s := &literalSet{many: make(map[string]struct{}, len(list))}
+	for _, l := range list {
+		s.many[l] = struct{}{}
+	}
+	return s
+}
+
+func (s *literalSet) has(text []byte) bool {
+	if s.many != nil {
+		_, ok := s.many[string(text)]
+		return ok
+	}
+	for _, l := range s.few {
+		if l == string(text) {
+			return true
+		}
+	}
+	return false
+}
+
+// directLiterals is the matcher of a string that must be one of a few plain ones.
+func directLiterals(list []string) matcher {
+	if len(list) > fewLiterals {
+		return nil
+	}
+	quoted := make([]string, len(list))
+	for i, l := range list {
+		for _, c := range []byte(l) {
+			if c < 0x20 || c == '"' || c == '\\' || c >= 0x80 {
+				return nil
+			}
+		}
+		quoted[i] = l + `"`
+	}
+	return func(d []byte, i int) int {
+		for _, q := range quoted {
+			if len(d)-i >= len(q) && string(d[i:i+len(q)]) == q {
+				return i + len(q) - 1
+			}
+		}
+		return failed
+	}
+}
+
+// distinct reports whether no two items of the array at [start, end) are equal.
+func (m *machine) distinct(start, end int) bool {
+	const few = 16
+	var plain [few]Span
+	n, sure := 0, true
+	m.items(start, func(from, to int) bool {
+		if n == few || !isPlain(m.data[from:to]) {
+			sure = false
+			return false
+		}
+		plain[n] = Span{from, to}
+		n++
+		return true
+	})
+	if !sure {
+		_, _, found := firstDuplicate(m.decode(start, end).([]any))
+		return !found
+	}
+	for k := 1; k < n; k++ {
+		for _, o := range plain[:k] {
+			if string(m.data[o.Start:o.End]) == string(m.data[plain[k].Start:plain[k].End]) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// isPlain reports whether a scalar has one way only to be written, so that it is equal to
+// another one exactly if their bytes are.
+func isPlain(raw []byte) bool {
+	switch raw[0] {
+	case '{', '[':
+		return false
+	case '"':
+		_, looks := scanText(raw, 1)
+		return looks&escaped == 0
+	case 't', 'f', 'n':
+		return true
+	}
+	return isSmallInteger(string(raw))
+}
+
+// reference asks the library whether the value at [start, end) is good for all of list.
+func (m *machine) reference(list []*jsonschema.Schema, start, end int) bool {
+	v := m.decode(start, end)
+	for _, s := range list {
+		failure, err := validate(s, v)
+		if err != nil {
+			m.err = err
+		}
+		if failure != nil || err != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// decode makes a value of data[start:end], which is well-formed.
+func (m *machine) decode(start, end int) any {
+	raw := m.data[start:end]
+	if c := raw[0]; c == '-' || c-'0' <= 9 {
+		return json.Number(raw)
+	}
+	v, bad := m.checker.decode(raw)
+	if bad != nil {
+		m.err = errReread
+	}
+	return v
+}

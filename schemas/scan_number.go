@@ -1,0 +1,163 @@
+package schemas
+
+import (
+	"math/big"
+	"math/bits"
+)
+
+// decimal is a number that is written without an exponent and with at most 18 digits:
+// mantissa / 10^scale.
+type decimal struct {
+	negative bool
+	scale    uint8
+	mantissa uint64
+}
+
+// maxDigits is how many digits surely fit into a mantissa, and twice into its products.
+const maxDigits = 18
+
+var powers = func() (p [maxDigits + 1]uint64) {
+	p[0] = 1
+	for i := 1; i < len(p); i++ {
+		p[i] = p[i-1] * 10
+	}
+	return p
+}()
+
+// scanNumber goes over the number at i, which is at a digit or a minus sign. It returns
+// the position after it, or -1 if it is not a number of RFC 8259. exact is false where the
+// number does not fit into a decimal; then the limits on numbers are still to be checked.
+func scanNumber(d []byte, i int) (n decimal, end int, exact bool) {
+	if d[i] == '-' {
+		n.negative = true
+		i++
+	}
+	first := i
+	for i < len(d) && d[i]-'0' <= 9 {
+		n.mantissa = n.mantissa*10 + uint64(d[i]-'0')
+		i++
+	}
+	count := i - first
+	if count == 0 || count > 1 && d[first] == '0' {
+		return n, -1, false
+	}
+	if i >= len(d) || d[i] != '.' && d[i]|0x20 != 'e' {
+		return n, i, count <= maxDigits
+	}
+	return scanFraction(d, i, count, n)
+}
+
+// scanFraction is the rest of scanNumber, from the point or the exponent on.
+func scanFraction(d []byte, i, count int, n decimal) (decimal, int, bool) {
+	if d[i] == '.' {
+		i++
+		from := i
+		for i < len(d) && d[i]-'0' <= 9 {
+			n.mantissa = n.mantissa*10 + uint64(d[i]-'0')
+			i++
+		}
+		if i == from {
+			return n, -1, false
+		}
+		count += i - from
+		n.scale = uint8(min(i-from, maxDigits))
+	}
+	if i >= len(d) || d[i]|0x20 != 'e' {
+		return n, i, count <= maxDigits
+	}
+	i++
+	if i < len(d) && (d[i] == '+' || d[i] == '-') {
+		i++
+	}
+	from := i
+	for i < len(d) && d[i]-'0' <= 9 {
+		i++
+	}
+	if i == from {
+		return n, -1, false
+	}
+	return n, i, false
+}
+
+// isInteger reports whether the number is whole, as 1.0 is.
+func (n decimal) isInteger() bool { return n.scale == 0 || n.mantissa%powers[n.scale] == 0 }
+
+// compare is -1, 0 or 1 as n is less than, equal to, or greater than o.
+func (n decimal) compare(o decimal) int {
+	if n.mantissa == 0 && o.mantissa == 0 {
+		return 0
+	}
+	if n.negative != o.negative {
+		switch {
+		case n.mantissa == 0:
+			n.negative = o.negative
+		case o.mantissa == 0:
+			o.negative = n.negative
+		case n.negative:
+			return -1
+		default:
+			return 1
+		}
+	}
+	c := 0
+	if n.scale == o.scale {
+		c = cmp64(n.mantissa, o.mantissa)
+	} else {
+		nh, nl := bits.Mul64(n.mantissa, powers[o.scale])
+		oh, ol := bits.Mul64(o.mantissa, powers[n.scale])
+		if c = cmp64(nh, oh); c == 0 {
+			c = cmp64(nl, ol)
+		}
+	}
+	if n.negative {
+		return -c
+	}
+	return c
+}
+
+func cmp64(a, b uint64) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	default:
+		return 0
+	}
+}
+
+// isMultiple reports whether n is a whole multiple of o, which is not zero. It is not
+// known if the two cannot be brought to one scale in 64 bits.
+func (n decimal) isMultiple(o decimal) (yes, known bool) {
+	a, b := n.mantissa, o.mantissa
+	if n.scale < o.scale {
+		var high uint64
+		if high, a = bits.Mul64(a, powers[o.scale-n.scale]); high != 0 {
+			return false, false
+		}
+	} else if n.scale > o.scale {
+		var high uint64
+		if high, b = bits.Mul64(b, powers[n.scale-o.scale]); high != 0 {
+			return false, false
+		}
+	}
+	return a%b == 0, true
+}
+
+// toDecimal is a number of a schema as a decimal; false if it is none.
+func toDecimal(r *big.Rat) (decimal, bool) {
+	n := decimal{negative: r.Sign() < 0}
+	num, den := new(big.Int).Abs(r.Num()), new(big.Int).Set(r.Denom())
+	for ten := big.NewInt(10); !new(big.Int).Rem(num, den).IsInt64() || new(big.Int).Rem(num, den).Sign() != 0; n.scale++ {
+		if n.scale == maxDigits {
+			return decimal{}, false
+		}
+		num.Mul(num, ten)
+	}
+	num.Quo(num, den)
+	if !num.IsUint64() || num.Uint64() >= powers[maxDigits] {
+		return decimal{}, false
+	}
+	n.mantissa = num.Uint64()
+	return n, true
+}
