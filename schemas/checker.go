@@ -45,6 +45,9 @@ type Checker struct {
 	order    int   // size of machine.next
 	slots    int
 	maxDepth int
+
+	maxNumber, maxExponent int
+
 	maxBytes int // of a payload that surely has no more values than allowed
 	machines sync.Pool
 	opaque   map[string]int
@@ -63,6 +66,8 @@ func (s *Schema) Checker(pointers []string) (*Checker, error) {
 	c.root = b.program(s.root, at)
 	c.skip, c.order, c.opaque = b.skip, b.next, b.opaque
 	c.maxDepth = limitOr(s.limits.Depth, jsonread.DefaultDepth)
+	c.maxNumber = limitOr(s.limits.NumberLength, jsonread.DefaultNumberLength)
+	c.maxExponent = min(limitOr(s.limits.Exponent, jsonread.DefaultExponent), maxExponent)
 	c.maxBytes = limitOr(s.limits.Size, math.MaxInt32)
 	if values := limitOr(s.limits.Values, jsonread.DefaultValues); values < c.maxBytes/2 {
 		c.maxBytes = 2 * values // each value takes a byte, and one that separates it
@@ -130,7 +135,7 @@ func (c *Checker) newMachine() *machine {
 // bad.
 func (c *Checker) Judge(payload []byte, spans []Span) (Result, error) {
 	s := c.schema
-	if s.whole || len(payload) > c.maxBytes || !s.within(len(payload), maxTicks) {
+	if s.whole || len(payload) > c.maxBytes || !s.bounds(payload, maxTicks) {
 		return c.byReference(payload, spans)
 	}
 	m := c.machines.Get().(*machine)
@@ -144,7 +149,7 @@ func (c *Checker) Judge(payload []byte, spans []Span) (Result, error) {
 		copy(spans, m.spans)
 		return Result{}, nil
 	}
-	if m.err == nil && s.within(len(payload), freeTicks) {
+	if m.err == nil && s.bounds(payload, freeTicks) {
 		m.clear()
 		if result, ok := m.reasonsOf(payload); ok {
 			return result, nil

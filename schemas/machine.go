@@ -1,9 +1,5 @@
 package schemas
 
-import (
-	"github.com/lazaret/lazaret/internal/jsonread"
-)
-
 // Span is where a value stands in a payload: payload[Start:End]. The zero value stands
 // for nowhere.
 type Span struct{ Start, End int }
@@ -216,24 +212,18 @@ func (m *machine) decide(c *choice, f *frame, i int) bool {
 
 // numberAt reads the number at i.
 func (m *machine) numberAt(n *node, i int) int {
-	num, end, exact := scanNumber(m.data, i)
-	if end < 0 {
-		return end
-	}
-	if !exact && !m.checker.allows(m.data[i:end]) {
+	num, end, exponent, exact := scanNumber(m.data, i)
+	if end < 0 || end-i > m.checker.maxNumber || exponent > m.checker.maxExponent {
 		return failed
 	}
 	o := n.number
-	switch {
-	case o.any:
-		return end
-	case o.hard || !exact:
-		if !m.reference(n.roots, i, end) {
-			return m.bad(n, i, end)
-		}
+	if o.any {
 		return end
 	}
-	good, known := o.good(num)
+	good, known := false, false
+	if exact && !o.hard {
+		good, known = o.good(num)
+	}
 	if !known {
 		good = m.reference(n.roots, i, end)
 	}
@@ -269,11 +259,6 @@ func (o *numberNode) good(n decimal) (good, known bool) {
 		}
 	}
 	return true, true
-}
-
-// allows holds a number that is no decimal against the limits.
-func (c *Checker) allows(number []byte) bool {
-	return jsonread.Check(number, c.schema.limits) == nil
 }
 
 // arrayAt reads the array at i.

@@ -1,6 +1,7 @@
 package schemas
 
 import (
+	"bytes"
 	"encoding/json"
 	"strings"
 
@@ -387,6 +388,20 @@ func (s *Schema) within(n, limit int) bool {
 	// exponent has three, and so has an object. Each level of nesting takes two.
 	perByte := evaluation + s.perMember + d.text + d.comparisons*evaluation*exponents/4 + d.names*perName/3 + (level+d.unique)*min(d.depth, n/2)
 	return n <= limit/(perByte*d.evaluations)
+}
+
+// bounds reports whether a payload surely costs no more than limit ticks. It counts what
+// separates values, and so knows more than within does; it takes a fraction of the time
+// that checking takes.
+func (s *Schema) bounds(payload []byte, limit int) bool {
+	if s.within(len(payload), limit) {
+		return true
+	}
+	d := &s.most
+	open := bytes.Count(payload, []byte{'{'}) + bytes.Count(payload, []byte{'['})
+	values := 1 + open + bytes.Count(payload, []byte{','})
+	perValue := 2*(evaluation+s.perMember) + d.comparisons*evaluation*exponents + d.names*perName + 2*(level+d.unique)*min(d.depth, open)
+	return values*perValue+len(payload)*d.text <= limit/d.evaluations
 }
 
 // measure prepares the metering of a compiled schema.

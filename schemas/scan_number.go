@@ -25,9 +25,10 @@ var powers = func() (p [maxDigits + 1]uint64) {
 }()
 
 // scanNumber goes over the number at i, which is at a digit or a minus sign. It returns
-// the position after it, or -1 if it is not a number of RFC 8259. exact is false where the
-// number does not fit into a decimal; then the limits on numbers are still to be checked.
-func scanNumber(d []byte, i int) (n decimal, end int, exact bool) {
+// the position after it, or -1 if it is not a number of RFC 8259. exponent is the absolute
+// value of the one that is written, cut at maxExponent. exact is false where the number
+// does not fit into a decimal.
+func scanNumber(d []byte, i int) (n decimal, end, exponent int, exact bool) {
 	if d[i] == '-' {
 		n.negative = true
 		i++
@@ -39,16 +40,20 @@ func scanNumber(d []byte, i int) (n decimal, end int, exact bool) {
 	}
 	count := i - first
 	if count == 0 || count > 1 && d[first] == '0' {
-		return n, -1, false
+		return n, -1, 0, false
 	}
 	if i >= len(d) || d[i] != '.' && d[i]|0x20 != 'e' {
-		return n, i, count <= maxDigits
+		return n, i, 0, count <= maxDigits
 	}
 	return scanFraction(d, i, count, n)
 }
 
+// maxExponent is where the reading of an exponent stops to count.
+const maxExponent = 1 << 30
+
 // scanFraction is the rest of scanNumber, from the point or the exponent on.
-func scanFraction(d []byte, i, count int, n decimal) (decimal, int, bool) {
+func scanFraction(d []byte, i, count int, n decimal) (_ decimal, end, exponent int, exact bool) {
+	scale := 0
 	if d[i] == '.' {
 		i++
 		from := i
@@ -56,27 +61,39 @@ func scanFraction(d []byte, i, count int, n decimal) (decimal, int, bool) {
 			n.mantissa = n.mantissa*10 + uint64(d[i]-'0')
 			i++
 		}
-		if i == from {
-			return n, -1, false
+		if scale = i - from; scale == 0 {
+			return n, -1, 0, false
 		}
-		count += i - from
-		n.scale = uint8(min(i-from, maxDigits))
+		count += scale
 	}
-	if i >= len(d) || d[i]|0x20 != 'e' {
-		return n, i, count <= maxDigits
+	if i < len(d) && d[i]|0x20 == 'e' {
+		negative := false
+		if i++; i < len(d) && (d[i] == '+' || d[i] == '-') {
+			negative = d[i] == '-'
+			i++
+		}
+		from := i
+		for ; i < len(d) && d[i]-'0' <= 9; i++ {
+			exponent = min(exponent*10+int(d[i]-'0'), maxExponent)
+		}
+		if i == from {
+			return n, -1, 0, false
+		}
+		if negative {
+			scale += exponent
+		} else {
+			scale -= exponent
+		}
 	}
-	i++
-	if i < len(d) && (d[i] == '+' || d[i] == '-') {
-		i++
+	switch {
+	case count > maxDigits || scale > maxDigits || scale < count-maxDigits:
+		return n, i, exponent, false
+	case scale < 0:
+		n.mantissa *= powers[-scale]
+	default:
+		n.scale = uint8(scale)
 	}
-	from := i
-	for i < len(d) && d[i]-'0' <= 9 {
-		i++
-	}
-	if i == from {
-		return n, -1, false
-	}
-	return n, i, false
+	return n, i, exponent, true
 }
 
 // isInteger reports whether the number is whole, as 1.0 is.
