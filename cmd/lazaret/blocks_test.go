@@ -40,22 +40,42 @@ func naive(text string, most int) []seen {
 // through is what the blocks make of it: each is judged as check does.
 func through(r io.Reader, most int) ([]seen, error) {
 	var all []seen
-	err := readBlocks(r, most, func(b *block) error {
-		if b.size > 0 && len(b.data) <= most {
-			return fmt.Errorf("line %d: %d bytes are held of a long line: its judge would take it for a short one", b.first, len(b.data))
+	var at *block
+	w := newWorker(checkOptions{all: true, judge: judgeFunc(func(e *lazaret.Event) {
+		s := seen{e.Source.Offset, string(e.Data), int64(len(e.Data))}
+		if at.size > 0 {
+			s.size = at.size
 		}
-		return b.judge(context.Background(), checkOptions{all: true, judge: judgeFunc(func(e *lazaret.Event) {
-			s := seen{e.Source.Offset, string(e.Data), int64(len(e.Data))}
-			if b.size > 0 {
-				s.size = b.size
-			}
-			if s.size > int64(most) {
-				s.text = ""
-			}
-			all = append(all, s)
-		})})
+		if s.size > int64(most) {
+			s.text = ""
+		}
+		all = append(all, s)
+	})})
+	var bad error
+	err := readBlocks(r, most, func(b *block) {
+		if at = b; b.size > 0 && len(b.data) <= most {
+			bad = fmt.Errorf("line %d: %d bytes are held of a long line: its judge would take it for a short one", b.first, len(b.data))
+		}
+		bad = errors.Join(bad, w.judge(context.Background(), b))
 	})
-	return all, err
+	return all, errors.Join(bad, err)
+}
+
+// readBlocks has r read into two blocks, of which the one that use has had is filled with
+// something else before it is read into again: what still looks at it is found out.
+func readBlocks(r io.Reader, most int, use func(*block)) error {
+	free := []*block{newBlock(), newBlock()}
+	s := blockReader{r: r, most: most, take: func() (*block, error) {
+		b := free[0]
+		free = free[1:]
+		return b, nil
+	}, emit: func(b *block) {
+		use(b)
+		clear(b.data)
+		b.clear()
+		free = append(free, b)
+	}}
+	return s.run()
 }
 
 type judgeFunc func(e *lazaret.Event)
@@ -119,12 +139,11 @@ func TestBlocksAtTheBorders(t *testing.T) {
 func TestBlocksDoNotHoldALongLine(t *testing.T) {
 	const length = 100 << 20
 	held := 0
-	err := readBlocks(io.LimitReader(letters{}, length), 1<<20, func(b *block) error {
+	err := readBlocks(io.LimitReader(letters{}, length), 1<<20, func(b *block) {
 		held += cap(b.data)
 		if b.size != length {
 			t.Errorf("size %d, want %d", b.size, length)
 		}
-		return nil
 	})
 	if err != nil || held == 0 || held > 2<<20 {
 		t.Errorf("%d bytes held, %v", held, err)

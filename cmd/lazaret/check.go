@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -12,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/lazaret/lazaret"
 	"github.com/lazaret/lazaret/internal/catalog"
 	"github.com/lazaret/lazaret/internal/config"
 	"github.com/lazaret/lazaret/rules"
@@ -84,7 +81,7 @@ func (e *env) check(ctx context.Context, file string, source contractFiles, o ch
 	defer in.Close()
 	o.judge, o.file = contract, file
 	p := e.progress("checking", size)
-	o.report = func(c *checked) { p.update(c.Bytes, total, count(c.Quarantined)+" not accepted") }
+	o.report = func(c counts) { p.update(c.Bytes, total, count(c.Quarantined)+" not accepted") }
 	if e.output == "ndjson" {
 		o.lines = e.stdout
 	}
@@ -179,24 +176,4 @@ func (e *env) printChecked(c checked) error {
 	}
 	e.print(t, "")
 	return nil
-}
-
-// checkLine is one line of -o ndjson.
-type checkLine struct {
-	Line     int64            `json:"line"`
-	Status   lazaret.Status   `json:"status"`
-	Reasons  []lazaret.Reason `json:"reasons"`
-	More     int              `json:"more,omitempty"`
-	Warnings []lazaret.Reason `json:"warnings,omitempty"`
-}
-
-// encodeLine writes a verdict as a line.
-func encodeLine(w *bytes.Buffer, line int64, v lazaret.Verdict) error {
-	l := checkLine{Line: line, Status: v.Status, Reasons: v.Reasons, More: v.More, Warnings: v.Warnings}
-	if l.Reasons == nil {
-		l.Reasons = []lazaret.Reason{}
-	}
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	return enc.Encode(l)
 }

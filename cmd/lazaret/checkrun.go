@@ -3,9 +3,10 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
+	"encoding/json"
 	"fmt"
 	"io"
+	"strconv"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -13,13 +14,11 @@ import (
 	"github.com/lazaret/lazaret"
 )
 
-// checkBlock is how many bytes are read at a time; a line may be longer.
-const checkBlock = 1 << 20
-
 // maxWorkers bounds --workers; each holds a few blocks.
 const maxWorkers = 256
 
-// judge is what check needs of a contract.
+// judge is what check needs of a contract. It keeps neither the event nor its bytes, and
+// neither does the verdict: both are used for the next line.
 type judge interface {
 	Judge(ctx context.Context, e *lazaret.Event) (lazaret.Verdict, error)
 }
@@ -31,201 +30,110 @@ type checkOptions struct {
 	maxEvent int // bytes; what is longer is not held in memory
 	all      bool
 	lines    io.Writer // where verdict lines go; nil for none
-	report   func(*checked)
-}
-
-// checked is the outcome for a file.
-type checked struct {
-	Events, Accepted, Quarantined, Bytes int64
-	Seconds                              float64
-	warned                               int64
-	Reasons                              map[string]int // code, with the rule's id after it where there is one
-	codes                                map[lazaret.Code]int
-	examples                             map[string]example
-}
-
-type example struct {
-	line   int64
-	reason lazaret.Reason
-}
-
-// summary is the form of -o json.
-func (c checked) summary() any {
-	return struct {
-		Events      int64                `json:"events"`
-		Accepted    int64                `json:"accepted"`
-		Quarantined int64                `json:"quarantined"`
-		Bytes       int64                `json:"bytes"`
-		Seconds     float64              `json:"seconds"`
-		Reasons     map[lazaret.Code]int `json:"reasons"`
-	}{c.Events, c.Accepted, c.Quarantined, c.Bytes, c.Seconds, c.codes}
-}
-
-// block is a run of whole lines, and then what came of it.
-type block struct {
-	data  []byte
-	first int64 // number of the first line, from 1
-	// size is not 0 if the block stands for one line of so many bytes that is longer than
-	// an event may be; data is its beginning, itself longer than an event may be.
-	size int64
-
-	out      bytes.Buffer
-	verdicts checked
-	done     chan error
+	report   func(counts)
 }
 
 // check judges the lines of r on several goroutines; lines are written in the order of
-// the file. Memory is bounded by the workers' blocks.
+// the file. One goroutine reads, the workers judge, and one takes the outcomes in order
+// and gives the blocks back to the reader: so memory is bounded by the blocks there are.
 func check(ctx context.Context, r io.Reader, o checkOptions) (checked, error) {
 	start := time.Now()
-	work := make(chan *block)
-	order := make(chan *block, 2*o.workers)
 	g, ctx := errgroup.WithContext(ctx)
+	blocks := 2*o.workers + 3 // one judged and one read ahead a worker; two with the reader, one with the writer
+	free, work, order := make(chan *block, blocks), make(chan *block, blocks), make(chan *block, blocks)
+	for range blocks {
+		free <- newBlock()
+	}
 	g.Go(func() error {
 		defer close(work)
 		defer close(order)
-		return readBlocks(r, o.maxEvent, func(b *block) error {
-			b.done = make(chan error, 1)
-			for _, to := range []chan *block{order, work} {
-				select {
-				case to <- b:
-				case <-ctx.Done():
-					return ctx.Err()
-				}
+		lines := blockReader{r: r, most: o.maxEvent, take: func() (*block, error) {
+			select {
+			case b := <-free:
+				return b, nil
+			case <-ctx.Done():
+				return nil, ctx.Err()
 			}
-			return nil
-		})
+		}, emit: func(b *block) {
+			order <- b
+			work <- b
+		}}
+		return lines.run()
 	})
-	for range o.workers {
+	workers := make([]*worker, o.workers)
+	for i := range workers {
+		w := newWorker(o)
+		workers[i] = w
 		g.Go(func() error {
 			for b := range work {
-				b.done <- b.judge(ctx, o)
+				b.done <- w.judge(ctx, b)
 			}
 			return nil
 		})
 	}
-	total := newChecked()
-	g.Go(func() error {
-		for b := range order {
-			select {
-			case err := <-b.done:
-				if err != nil {
-					return err
-				}
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-			total.add(b.verdicts)
-			if b.out.Len() > 0 {
-				if _, err := o.lines.Write(b.out.Bytes()); err != nil {
-					return err
-				}
-			}
-			o.report(&total)
-		}
-		return nil
-	})
+	var total counts
+	g.Go(func() error { return total.collect(ctx, order, free, o) })
 	err := g.Wait()
-	total.Seconds = time.Since(start).Seconds()
-	return total, err
+	result := newChecked(total, workers)
+	result.Seconds = time.Since(start).Seconds()
+	return result, err
 }
 
-// readBlocks cuts r into blocks of whole lines. Of a line that is longer than most bytes
-// only the beginning is held.
-func readBlocks(r io.Reader, most int, emit func(*block) error) error {
-	line := int64(1)
-	var rest []byte
-	for {
-		buf := make([]byte, len(rest), len(rest)+max(checkBlock, len(rest)))
-		copy(buf, rest)
-		n, err := io.ReadFull(r, buf[len(rest):cap(buf)])
-		buf = buf[:len(rest)+n]
-		end := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
-		if err != nil && !end {
-			return fmt.Errorf("reading events: %w", err)
-		}
-		cut := bytes.LastIndexByte(buf, '\n') + 1
-		if end {
-			cut = len(buf)
-		}
-		if cut > 0 {
-			if err := emit(&block{data: buf[:cut:cut], first: line}); err != nil {
+// collect adds up the blocks in the order of the file and writes their lines.
+func (c *counts) collect(ctx context.Context, order <-chan *block, free chan<- *block, o checkOptions) error {
+	for b := range order {
+		select {
+		case err := <-b.done:
+			if err != nil {
 				return err
 			}
-			line += int64(bytes.Count(buf[:cut], []byte{'\n'}))
+		case <-ctx.Done():
+			return ctx.Err()
 		}
-		if end {
-			return nil
-		}
-		rest = buf[cut:]
-		if len(rest) <= most+1 { // a CR at its end is not of the event
-			continue
-		}
-		long, err := readLong(r, rest)
-		if err != nil {
-			return err
-		}
-		if !long.blank {
-			head := rest[: most+1 : most+1]
-			if err := emit(&block{data: append([]byte(nil), head...), first: line, size: long.size}); err != nil {
+		c.add(b.counts)
+		if b.out.Len() > 0 {
+			if _, err := o.lines.Write(b.out.Bytes()); err != nil {
 				return err
 			}
 		}
-		line, rest = line+1, long.tail
+		o.report(*c)
+		b.clear()
+		free <- b
 	}
+	return nil
 }
 
-// longLine is what is known of a line that is not held.
-type longLine struct {
-	size  int64  // without its end
-	blank bool   // there is nothing in it but white space
-	tail  []byte // what was read beyond it
+// worker judges blocks, one after another.
+type worker struct {
+	checkOptions
+	event lazaret.Event // of the line at hand
+	found found
 }
 
-// readLong reads to the end of the line that begins with head.
-func readLong(r io.Reader, head []byte) (longLine, error) {
-	l := longLine{size: int64(len(head)), blank: len(trim(head)) == 0}
-	last := head[len(head)-1]
-	buf := make([]byte, 64<<10)
-	for {
-		n, err := r.Read(buf)
-		part, tail, found := bytes.Cut(buf[:n], []byte{'\n'})
-		l.size += int64(len(part))
-		l.blank = l.blank && len(trim(part)) == 0
-		if len(part) > 0 {
-			last = part[len(part)-1]
-		}
-		if found || errors.Is(err, io.EOF) {
-			if last == '\r' {
-				l.size--
-			}
-			l.tail = append([]byte(nil), tail...)
-			return l, nil
-		}
-		if err != nil {
-			return l, fmt.Errorf("reading events: %w", err)
-		}
-	}
+func newWorker(o checkOptions) *worker {
+	return &worker{checkOptions: o, found: newFound(), event: lazaret.Event{
+		ContentType: "application/json", Source: lazaret.Source{Kind: "file", Name: o.file},
+	}}
 }
 
-// trim drops JSON's white space on both sides, and no other, as the gateway does: a line
-// of nothing else is blank and is not an event.
-func trim(b []byte) []byte { return bytes.Trim(b, " \t\r\n") }
-
-func (b *block) judge(ctx context.Context, o checkOptions) error {
-	b.verdicts = newChecked()
+func (w *worker) judge(ctx context.Context, b *block) error {
+	w.event.Received = time.Now().UTC()
 	if b.size > 0 {
-		return b.one(ctx, o, b.first, b.data, b.size)
+		return w.one(ctx, b, b.first, b.data, b.size)
 	}
 	line := b.first
 	for rest := b.data; len(rest) > 0; line++ {
-		var one []byte
-		one, rest, _ = bytes.Cut(rest, []byte{'\n'})
+		one := rest
+		if end := bytes.IndexByte(rest, '\n'); end >= 0 {
+			one, rest = rest[:end], rest[end+1:]
+		} else {
+			rest = nil
+		}
 		one = bytes.TrimSuffix(one, []byte{'\r'})
-		if len(trim(one)) == 0 {
+		if blank(one) {
 			continue
 		}
-		if err := b.one(ctx, o, line, one[:len(one):len(one)], int64(len(one))); err != nil {
+		if err := w.one(ctx, b, line, one, int64(len(one))); err != nil {
 			return err
 		}
 	}
@@ -233,74 +141,54 @@ func (b *block) judge(ctx context.Context, o checkOptions) error {
 }
 
 // one judges one event.
-func (b *block) one(ctx context.Context, o checkOptions, line int64, data []byte, size int64) error {
-	v, err := o.judge.Judge(ctx, &lazaret.Event{
-		Data: data, ContentType: "application/json", Received: time.Now().UTC(),
-		Source: lazaret.Source{Kind: "file", Name: o.file, Offset: line},
-	})
+func (w *worker) one(ctx context.Context, b *block, line int64, data []byte, size int64) error {
+	w.event.Data, w.event.Source.Offset = data[:len(data):len(data)], line
+	v, err := w.checkOptions.judge.Judge(ctx, &w.event)
 	if err != nil {
 		return fmt.Errorf("line %d: %w", line, err)
 	}
-	return b.take(o, line, size, v)
-}
-
-// take counts a verdict and writes its line.
-func (b *block) take(o checkOptions, line, size int64, v lazaret.Verdict) (err error) {
-	c := &b.verdicts
-	c.Events++
-	c.Bytes += size
+	b.Events++
+	b.Bytes += size
 	if v.Status == lazaret.Accepted {
-		c.Accepted++
+		b.Accepted++
 		if len(v.Warnings) > 0 {
-			c.warned++
+			b.warned++
 		}
 	} else {
-		c.Quarantined++
-		c.note(line, v.Reasons)
+		b.Quarantined++
+		w.found.note(line, v.Reasons)
 	}
-	if o.lines != nil && (o.all || v.Status != lazaret.Accepted) {
-		err = encodeLine(&b.out, line, v)
+	if w.lines != nil && (w.all || v.Status != lazaret.Accepted) {
+		return b.write(line, &v)
 	}
-	return err
+	return nil
 }
 
-// note counts each code of an event once.
-func (c *checked) note(line int64, reasons []lazaret.Reason) {
-	codes := map[lazaret.Code]bool{}
-	for _, r := range reasons {
-		codes[r.Code] = true
-		if _, ok := c.examples[reasonName(r)]; !ok {
-			c.examples[reasonName(r)] = example{line, r}
-		}
-	}
-	for code := range codes {
-		c.codes[code]++
-	}
-	for _, name := range reasonNames(reasons) {
-		c.Reasons[name]++
-	}
+// checkLine is one line of -o ndjson.
+type checkLine struct {
+	Line     int64            `json:"line"`
+	Status   lazaret.Status   `json:"status"`
+	Reasons  []lazaret.Reason `json:"reasons"`
+	More     int              `json:"more,omitempty"`
+	Warnings []lazaret.Reason `json:"warnings,omitempty"`
 }
 
-func newChecked() checked {
-	return checked{Reasons: map[string]int{}, codes: map[lazaret.Code]int{}, examples: map[string]example{}}
-}
-
-// add takes a later block's outcome in.
-func (c *checked) add(o checked) {
-	c.Events += o.Events
-	c.Accepted += o.Accepted
-	c.warned += o.warned
-	c.Quarantined += o.Quarantined
-	c.Bytes += o.Bytes
-	for k, n := range o.Reasons {
-		c.Reasons[k] += n
+// write adds a verdict's line to the block's.
+func (b *block) write(line int64, v *lazaret.Verdict) error {
+	if len(v.Reasons) == 0 && len(v.Warnings) == 0 { // with --all the most of them, so without reflection
+		l := append(b.out.AvailableBuffer(), `{"line":`...)
+		l = strconv.AppendInt(l, line, 10)
+		l = append(append(l, `,"status":"`...), v.Status...)
+		b.out.Write(append(l, `","reasons":[]}`+"\n"...))
+		return nil
 	}
-	for k, n := range o.codes {
-		c.codes[k] += n
+	l := checkLine{Line: line, Status: v.Status, Reasons: v.Reasons, More: v.More, Warnings: v.Warnings}
+	if l.Reasons == nil {
+		l.Reasons = []lazaret.Reason{}
 	}
-	for k, x := range o.examples {
-		if _, ok := c.examples[k]; !ok {
-			c.examples[k] = x
-		}
+	if b.enc == nil {
+		b.enc = json.NewEncoder(&b.out)
+		b.enc.SetEscapeHTML(false)
 	}
+	return b.enc.Encode(&l)
 }

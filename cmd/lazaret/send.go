@@ -242,7 +242,7 @@ func batches(ctx context.Context, r io.Reader, o sendOptions, post func(body []b
 		if errors.Is(err, bufio.ErrBufferFull) {
 			continue
 		}
-		if len(trim(line)) > 0 {
+		if !blank(line) {
 			if lines > 0 && len(body)+len(line) > o.bytes {
 				flush()
 			}
