@@ -158,12 +158,26 @@ func (b *builder) anyKind(n *node, at *place) {
 }
 
 func (b *builder) property(o *objectNode, name string, n *node) *property {
-	o.props = append(o.props, property{name: name, quoted: name + `":`, node: n})
-	p := &o.props[len(o.props)-1]
-	if strings.ContainsFunc(name, func(r rune) bool { return r < 0x20 || r == '"' || r == '\\' }) {
-		p.quoted = "\x00" // it cannot stand in a text as it is
+	o.props = append(o.props, property{name: name, quoted: quotedName(name), node: n})
+	return &o.props[len(o.props)-1]
+}
+
+// quotedName is a name as it is usually written, from after the quote before it to the
+// colon. It matches no text that is malformed.
+func quotedName(name string) string {
+	var b strings.Builder
+	for _, c := range []byte(name) {
+		switch short := strings.IndexByte("\"\\\b\f\n\r\t", c); {
+		case short >= 0:
+			b.WriteByte('\\')
+			b.WriteByte("\"\\bfnrt"[short])
+		case c < 0x20:
+			fmt.Fprintf(&b, "\\u%04x", c)
+		default:
+			b.WriteByte(c)
+		}
 	}
-	return p
+	return b.String() + `":`
 }
 
 // finishObject gives an object its tables.
