@@ -18,8 +18,9 @@ import (
 
 // Program is a compiled rule set. It is immutable and safe for concurrent use.
 type Program struct {
-	rules []compiled
-	meta  uses // what the expressions read of meta
+	rules    []compiled
+	meta     uses // what the expressions read of meta
+	captures captures
 }
 
 type compiled struct {
@@ -29,6 +30,7 @@ type compiled struct {
 	path     string // the one place of the event that the expression reads, or ""
 	expr     *expression
 	when     *expression // nil if the rule always applies
+	whole    bool        // it reads more of the event than is captured
 }
 
 // Len is how many rules the program has.
@@ -90,8 +92,10 @@ func Compile(set Set) (*Program, error) {
 			}
 			c.when, p.meta = when, p.meta.or(when.meta)
 		}
+		c.whole = c.expr.whole || c.when != nil && c.when.whole
 		p.rules = append(p.rules, c)
 	}
+	p.captures = l.captures
 	return p, nil
 }
 
@@ -99,6 +103,7 @@ func Compile(set Set) (*Program, error) {
 type language struct {
 	options   []expr.Option
 	functions []string
+	captures  captures // of all the expressions
 }
 
 // function is one that replaces the language's own, or that only the rewriter calls.
@@ -169,6 +174,7 @@ func (l *language) config() *conf.Config {
 type expression struct {
 	program  *vm.Program
 	paths    []string
+	whole    bool // it reads the event by more than the names of its members
 	meta     uses
 	operands operands
 }
@@ -190,7 +196,7 @@ func (l *language) compile(source string) (e *expression, p *problem) {
 	if err != nil {
 		return nil, fromLibrary(err)
 	}
-	in := &inspector{functions: l.functions}
+	in := &inspector{functions: l.functions, captures: &l.captures}
 	if p := in.walk(tree.Node); p != nil {
 		return nil, p
 	}
@@ -217,7 +223,7 @@ func (l *language) compile(source string) (e *expression, p *problem) {
 	if err != nil {
 		return nil, fromLibrary(err)
 	}
-	return &expression{program: program, paths: in.paths, meta: in.meta, operands: operands}, nil
+	return &expression{program: program, paths: in.paths, whole: in.whole, meta: in.meta, operands: operands}, nil
 }
 
 // typeName says what a Go type is to the writer of a rule.

@@ -3,6 +3,7 @@ package rules
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -33,11 +34,16 @@ type ContractConfig struct {
 	// if it stays that slow, suspended; 0 is DefaultRuleBudget.
 	RuleBudget time.Duration
 	// OnRule, where it is set, is told of each evaluation of a rule and how long it
-	// took. It is called by many goroutines and must be quick.
+	// took; of those that are quick, an equal share of the time that all of them took on
+	// an event. It is called by many goroutines and must be quick.
 	OnRule func(rule string, d time.Duration)
 	// OnSuspend, where it is set, is told once of each rule that is suspended, and how
 	// long its fastest try took.
 	OnSuspend func(rule string, took time.Duration)
+	// Reference judges rules with the expression library alone, on an event that is
+	// decoded as a whole. It is slower by an order of magnitude and says the same.
+	// Schemas have an option of that name of their own.
+	Reference bool
 }
 
 // Contract judges the events of one version of a stream. It is immutable but for the
@@ -45,14 +51,19 @@ type ContractConfig struct {
 type Contract struct {
 	cfg       ContractConfig
 	schema    *schemas.Schema
+	checker   *schemas.Checker // nil for the reference
 	rules     []compiled
 	meta      uses
+	captured  *place // what the rules read of the event
+	id        located
+	key       located
+	time      located
 	suspended []atomic.Bool // by rule
 	workers   sync.Pool     // of *worker
 	clock     func() time.Time
 }
 
-// NewContract builds a contract. It fails only for a pointer that is not one.
+// NewContract builds a contract. It fails for a pointer that is not one.
 func NewContract(cfg ContractConfig) (*Contract, error) {
 	for name, pointer := range map[string]string{"id": cfg.ID, "key": cfg.Key, "time": cfg.Time} {
 		if pointer != "" && !validPointer(pointer) {
@@ -62,15 +73,31 @@ func NewContract(cfg ContractConfig) (*Contract, error) {
 	if cfg.RuleBudget <= 0 {
 		cfg.RuleBudget = DefaultRuleBudget
 	}
-	c := &Contract{cfg: cfg, schema: cfg.Schema, clock: time.Now}
+	c := &Contract{cfg: cfg, schema: cfg.Schema, captured: &place{}, clock: time.Now}
 	if c.schema == nil {
 		c.schema = schemas.Any(jsonread.DefaultLimits)
 	}
-	if cfg.Rules != nil {
-		c.rules, c.meta = cfg.Rules.rules, cfg.Rules.meta
+	var pointers []string
+	if p := cfg.Rules; p != nil {
+		c.rules, c.meta, c.captured = p.rules, p.meta, &p.captures.root
+		pointers = slices.Clone(p.captures.pointers)
 	}
+	c.id, pointers = locate(cfg.ID, pointers)
+	c.key, pointers = locate(cfg.Key, pointers)
+	c.time, pointers = locate(cfg.Time, pointers)
 	c.suspended = make([]atomic.Bool, len(c.rules))
-	c.workers.New = func() any { return newWorker() }
+	c.workers.New = func() any {
+		w := newWorker()
+		w.spans = make([]schemas.Span, len(pointers))
+		return w
+	}
+	if cfg.Reference {
+		return c, nil
+	}
+	var err error
+	if c.checker, err = c.schema.Checker(pointers); err != nil {
+		return nil, fmt.Errorf("the places that are read: %w", err)
+	}
 	return c, nil
 }
 
@@ -84,7 +111,13 @@ func (c *Contract) Judge(ctx context.Context, e *lazaret.Event) (lazaret.Verdict
 	if err := ctx.Err(); err != nil {
 		return lazaret.Verdict{}, err
 	}
-	v := lazaret.Verdict{Version: c.cfg.Version}
+	w := c.workers.Get().(*worker)
+	defer func() {
+		w.forget()
+		c.workers.Put(w)
+	}()
+	v := &w.verdict
+	v.Version = c.cfg.Version
 	if most := c.cfg.MaxEvent; most > 0 && len(e.Data) > most {
 		return c.finish(v, []lazaret.Reason{{Code: lazaret.CodeSize, Message: fmt.Sprintf("the event is larger than %d bytes, the most that one event may have", most)}}), nil
 	}
@@ -95,105 +128,53 @@ func (c *Contract) Judge(ctx context.Context, e *lazaret.Event) (lazaret.Verdict
 	}
 	// An envelope that is bad may have no payload to look at.
 	if len(reasons) == 0 || ce != nil && ce.Payload != nil {
-		result, err := c.schema.Judge(payload)
+		result, err := c.check(w, payload)
 		if err != nil {
 			return lazaret.Verdict{}, fmt.Errorf("checking against the schema: %w", err)
 		}
 		v.More = result.More
-		if wellFormed(result.Reasons) {
-			c.identify(&v, payload)
-		}
 		reasons = append(reasons, result.Reasons...)
 	}
-	c.identifyCE(&v, ce)
+	c.identifyCE(v, ce)
 	if len(reasons) == 0 && len(c.rules) > 0 {
-		value, bad := jsonread.Decode(payload, jsonread.Limits{Depth: -1, NumberLength: -1, Exponent: -1, Values: -1})
-		if bad != nil {
-			return lazaret.Verdict{}, fmt.Errorf("decoding a payload that was well-formed: %s", bad.Code)
+		w.source = source{payload: payload, stream: c.cfg.Stream, event: e, envelope: ce}
+		var err error
+		if reasons, err = c.judgeRules(w); err != nil {
+			return lazaret.Verdict{}, err
 		}
-		reasons = c.judgeRules(e, ce, &v, value)
 	}
 	return c.finish(v, reasons), nil
 }
 
-func (c *Contract) finish(v lazaret.Verdict, reasons []lazaret.Reason) lazaret.Verdict {
+// check holds the payload against the schema, and identifies it if it is JSON.
+func (c *Contract) check(w *worker, payload []byte) (result schemas.Result, err error) {
+	if c.checker != nil {
+		result, err = c.checker.Judge(payload, w.spans)
+	} else {
+		result, err = c.schema.Judge(payload)
+	}
+	switch {
+	case err != nil:
+	case c.checker != nil && len(result.Reasons) == 0:
+		c.identifyBySpans(&w.verdict, payload, w.spans)
+	case wellFormed(result.Reasons):
+		c.identify(&w.verdict, payload)
+	}
+	return result, err
+}
+
+func (c *Contract) finish(v *lazaret.Verdict, reasons []lazaret.Reason) lazaret.Verdict {
 	v.Status = lazaret.Accepted
 	if len(reasons) > 0 {
 		v.Status = lazaret.Quarantined
+		var more int
+		v.Reasons, more = lazaret.SortReasons(reasons)
+		v.More += more
 	}
-	var more int
-	v.Reasons, more = lazaret.SortReasons(reasons)
-	v.More += more
-	v.Warnings, _ = lazaret.SortReasons(v.Warnings)
-	return v
-}
-
-// judgeRules runs every rule on the event, and adds the warnings to the verdict.
-func (c *Contract) judgeRules(e *lazaret.Event, ce *cloudevents.Envelope, v *lazaret.Verdict, value any) (reasons []lazaret.Reason) {
-	w := c.workers.Get().(*worker)
-	defer func() {
-		w.env.Event, w.env.Meta = nil, nil
-		c.workers.Put(w)
-	}()
-	w.env.Event = numbers(value)
-	if c.meta.any {
-		w.env.Meta = newMeta(c.meta, c.cfg.Stream, e, ce, v)
+	if len(v.Warnings) > 0 {
+		v.Warnings, _ = lazaret.SortReasons(v.Warnings)
 	}
-	for i := range c.rules {
-		r := &c.rules[i]
-		out := c.evalRule(w, i)
-		if out.good {
-			continue
-		}
-		reason := lazaret.Reason{Code: lazaret.CodeRuleFailed, Path: r.path, Rule: r.id, Message: r.message}
-		if out.broken != "" {
-			reason.Code = lazaret.CodeRuleError
-			reason.Message = "rule " + r.id + " could not be evaluated: " + out.broken
-			if out.path != "" {
-				reason.Path = out.path
-			}
-		}
-		if r.severity == Warn {
-			v.Warnings = append(v.Warnings, reason)
-		} else {
-			reasons = append(reasons, reason)
-		}
-	}
-	return reasons
-}
-
-const suspendedMessage = "suspended: exceeded its time budget"
-
-// evalRule evaluates rule i, and suspends it if it is too slow. A slow evaluation is
-// tried twice more before that: a machine that paused was slow once, a rule that is
-// too slow always is.
-func (c *Contract) evalRule(w *worker, i int) outcome {
-	if c.suspended[i].Load() {
-		return outcome{broken: suspendedMessage}
-	}
-	r := &c.rules[i]
-	out, fastest := c.timed(w, r)
-	for try := 0; try < 2 && fastest > c.cfg.RuleBudget; try++ {
-		_, took := c.timed(w, r)
-		fastest = min(fastest, took)
-	}
-	if fastest <= c.cfg.RuleBudget {
-		return out
-	}
-	if c.suspended[i].CompareAndSwap(false, true) && c.cfg.OnSuspend != nil {
-		c.cfg.OnSuspend(r.id, fastest)
-	}
-	return outcome{broken: suspendedMessage}
-}
-
-func (c *Contract) timed(w *worker, r *compiled) (outcome, time.Duration) {
-	start := c.clock()
-	out := w.eval(r)
-	took := c.clock().Sub(start)
-	if c.cfg.OnRule != nil {
-		c.cfg.OnRule(r.id, took)
-	}
-	return out, took
+	return *v
 }
 
 // wellFormed says whether the payload is JSON: the codes of the reader begin with json.

@@ -8,6 +8,9 @@ import (
 
 	"github.com/expr-lang/expr/file"
 	"github.com/expr-lang/expr/vm"
+
+	"github.com/lazaret/lazaret"
+	"github.com/lazaret/lazaret/schemas"
 )
 
 // worker is what one goroutine needs to evaluate rules on one event at a time.
@@ -15,7 +18,23 @@ type worker struct {
 	vm     vm.VM
 	env    env
 	budget budget
+
+	// The event that is judged, what is said of it, and where its values stand. All of it
+	// is for one event alone.
+	source
+	verdict lazaret.Verdict
+	spans   []schemas.Span
+	shown   shown
 }
+
+// shown says how much of the event is in the environment.
+type shown int
+
+const (
+	nothing shown = iota
+	partOfIt
+	allOfIt
+)
 
 // maxElements is the language's own bound on the elements that an evaluation makes.
 const maxElements = 500_000
@@ -25,6 +44,12 @@ func newWorker() *worker {
 	w.vm.MemoryBudget = maxElements
 	w.env.Budget = &w.budget
 	return w
+}
+
+// forget lets go of the event.
+func (w *worker) forget() {
+	w.env.Event, w.env.Meta = nil, nil
+	w.source, w.verdict, w.shown = source{}, lazaret.Verdict{}, nothing
 }
 
 // outcome is what a rule says of an event.

@@ -1,13 +1,14 @@
 package rules
 
 import (
-	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/lazaret/lazaret"
 	"github.com/lazaret/lazaret/internal/cloudevents"
 	"github.com/lazaret/lazaret/internal/jsonread"
+	"github.com/lazaret/lazaret/schemas"
 )
 
 // validPointer says whether p is a JSON Pointer (RFC 6901) to a place below the root.
@@ -38,6 +39,63 @@ func (c *Contract) identify(v *lazaret.Verdict, payload []byte) {
 	}
 }
 
+// located is where a pointer of the configuration leads, as far as members of objects go.
+type located struct {
+	slot int    // of the span; negative if the payload as a whole is to be searched
+	rest string // pointer from there
+}
+
+// locate finds a slot for a pointer, and adds to the pointers if there is none yet. "" has
+// no place.
+func locate(pointer string, pointers []string) (located, []string) {
+	if pointer == "" {
+		return located{slot: -1}, pointers
+	}
+	members, rest := pointer, ""
+	for at, token := 0, ""; at < len(pointer); at += 1 + len(token) {
+		token, _, _ = strings.Cut(pointer[at+1:], "/")
+		if token != "" && '0' <= token[0] && token[0] <= '9' { // maybe an item of an array
+			members, rest = pointer[:at], pointer[at:]
+			break
+		}
+	}
+	if members == "" {
+		return located{slot: -1, rest: rest}, pointers
+	}
+	slot := slices.Index(pointers, members)
+	if slot < 0 {
+		slot = len(pointers)
+		pointers = append(pointers, members)
+	}
+	return located{slot: slot, rest: rest}, pointers
+}
+
+func (l located) find(payload []byte, spans []schemas.Span) []byte {
+	raw := payload
+	if l.slot >= 0 {
+		raw = payload[spans[l.slot].Start:spans[l.slot].End]
+	} else if l.rest == "" {
+		return nil
+	}
+	if l.rest != "" && len(raw) > 0 {
+		raw, _ = jsonread.Find(raw, l.rest)
+	}
+	return raw
+}
+
+// identifyBySpans is identify for a payload that is good, of which the places are known.
+func (c *Contract) identifyBySpans(v *lazaret.Verdict, payload []byte, spans []schemas.Span) {
+	v.ID = scalarText(c.id.find(payload, spans))
+	v.Key = scalarText(c.key.find(payload, spans))
+	raw := c.time.find(payload, spans)
+	if len(raw) == 0 || raw[0] != '"' {
+		return
+	}
+	if t, err := time.Parse(time.RFC3339, scalarText(raw)); err == nil {
+		v.Time = t.UTC()
+	}
+}
+
 // identifyCE takes from a CloudEvent what the stream has no pointer for.
 func (c *Contract) identifyCE(v *lazaret.Verdict, ce *cloudevents.Envelope) {
 	if ce == nil {
@@ -61,17 +119,21 @@ func scalarAt(payload []byte, pointer string) string {
 		return ""
 	}
 	raw, ok := jsonread.Find(payload, pointer)
-	if !ok || len(raw) == 0 {
+	if !ok {
+		return ""
+	}
+	return scalarText(raw)
+}
+
+func scalarText(raw []byte) string {
+	if len(raw) == 0 {
 		return ""
 	}
 	switch raw[0] {
 	case '{', '[', 'n':
 		return ""
 	case '"':
-		var s string
-		if json.Unmarshal(raw, &s) != nil {
-			return ""
-		}
+		s, _ := jsonread.Unquote(raw)
 		return s
 	}
 	return string(raw)

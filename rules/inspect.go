@@ -36,8 +36,10 @@ type inspector struct {
 	depth     int      // predicates around this place
 	nodes     int
 
-	paths []string // JSON Pointers into the event that are read
-	meta  uses     // of meta
+	paths    []string // JSON Pointers into the event that are read
+	captures *captures
+	whole    bool // the event is read by more than the names of its members
+	meta     uses // of meta
 }
 
 // walk returns the first problem at or below the node. Parts that the parser shares
@@ -125,6 +127,9 @@ func (in *inspector) chain(n ast.Node) *problem {
 	case slices.Contains(in.vars, id.Value):
 	case id.Value == "event":
 		in.reads(pointer(steps))
+		if names := memberNames(steps); len(names) == 0 || in.captures.add(names) == nil {
+			in.whole = true
+		}
 	case id.Value == "meta":
 		return in.metaField(id, steps)
 	case slices.Contains(in.functions, id.Value) || slices.Contains(predicates, id.Value):
@@ -156,7 +161,7 @@ func pointer(steps []ast.Node) string {
 	for _, s := range steps {
 		switch s := s.(type) {
 		case *ast.StringNode:
-			b.WriteString("/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(s.Value))
+			b.WriteString("/" + escaper.Replace(s.Value))
 			continue
 		case *ast.IntegerNode:
 			if s.Value >= 0 {
