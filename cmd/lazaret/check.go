@@ -49,6 +49,10 @@ not accepted, 78 if the schema or the rules are wrong.`,
 				return usage("--max-event is 1KiB to 1GiB")
 			}
 			o.maxEvent, o.all = int(most), all
+			var err error
+			if source.reference, err = e.reference(); err != nil {
+				return err
+			}
 			return e.check(cmd.Context(), args[0], source, o)
 		},
 	}
@@ -100,14 +104,17 @@ func (e *env) check(ctx context.Context, file string, source contractFiles, o ch
 }
 
 // contractFiles name what events are judged by.
-type contractFiles struct{ schema, rules, stream string }
+type contractFiles struct {
+	schema, rules, stream string
+	reference             bool // without the checker
+}
 
 // load compiles what the files hold, under the gateway's limits, with places in its errors.
 // The notices say what is allowed in them and probably not meant.
 func (c contractFiles) load(maxEvent int) (contract *rules.Contract, notices []string, err error) {
 	limits := config.Default()
 	limits.Limits.Event = config.Size(maxEvent)
-	cfg := rules.ContractConfig{Stream: c.stream, MaxEvent: maxEvent}
+	cfg := rules.ContractConfig{Stream: c.stream, MaxEvent: maxEvent, Reference: c.reference}
 	document := []byte("true")
 	if c.schema != "" {
 		if document, err = os.ReadFile(c.schema); err != nil {
@@ -115,7 +122,7 @@ func (c contractFiles) load(maxEvent int) (contract *rules.Contract, notices []s
 		}
 	}
 	cfg.Schema, err = schemas.Compile(document, schemas.Options{
-		Name: c.schema, Limits: limits.JSONLimits(),
+		Name: c.schema, Limits: limits.JSONLimits(), Reference: c.reference,
 		Load: func(subject string, version int) ([]byte, error) {
 			return os.ReadFile(filepath.Join(filepath.Dir(c.schema), fmt.Sprintf("%s.%d.json", filepath.Base(subject), version)))
 		},

@@ -28,7 +28,7 @@ func checkText(t *testing.T, text []byte, o checkOptions) (checked, string) {
 // blocks have to be used again many times.
 func TestCheckDoesNotDependOnWorkers(t *testing.T) {
 	contract := clickstreamContract(t)
-	text, n := events(t, 24<<20, 768, 0.3)
+	text, n := events(t, 12<<20, 768, 0.3)
 	want, lines := checkText(t, text, checkOptions{judge: contract, workers: 1})
 	if want.Events != n || int64(strings.Count(lines, "\n")) != n || want.Quarantined == 0 || len(want.examples) != len(want.Reasons) {
 		t.Fatalf("%d events, %d lines: %+v", n, strings.Count(lines, "\n"), want)

@@ -42,7 +42,7 @@ func TestDocs(t *testing.T) {
 	if !bytes.Equal(listed, want.Bytes()) {
 		t.Errorf("%s does not tell what the commands are: run go test ./cmd/lazaret -run TestDocs -update", cliDoc)
 	}
-	for _, name := range []string{"LAZARET_SERVER", "LAZARET_TOKEN", "LAZARET_CONFIG", "NO_COLOR", "TERM"} {
+	for _, name := range []string{"LAZARET_SERVER", "LAZARET_TOKEN", "LAZARET_CONFIG", "LAZARET_CHECKER", "NO_COLOR", "TERM"} {
 		if !bytes.Contains(byHand, []byte("`"+name+"`")) {
 			t.Errorf("%s does not tell of %s", cliDoc, name)
 		}

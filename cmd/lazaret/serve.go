@@ -66,6 +66,18 @@ func (e *env) config(path string) (config.Config, error) {
 	return cfg, nil
 }
 
+// reference says whether LAZARET_CHECKER switches the checker off, for who doubts a
+// verdict: the libraries that it is held against then judge alone.
+func (e *env) reference() (bool, error) {
+	switch e.getenv("LAZARET_CHECKER") {
+	case "", "on":
+		return false, nil
+	case "off":
+		return true, nil
+	}
+	return false, usage("LAZARET_CHECKER is on or off")
+}
+
 // lookup takes an empty variable for one that is not set.
 func lookup(getenv func(string) string) func(string) (string, bool) {
 	return func(name string) (string, bool) {
@@ -75,8 +87,15 @@ func lookup(getenv func(string) string) func(string) (string, bool) {
 }
 
 func (e *env) serve(ctx context.Context, cfg config.Config, urlFile string) error {
+	reference, err := e.reference()
+	if err != nil {
+		return err
+	}
 	log := e.logger(cfg)
-	a, err := app.New(ctx, app.Config{Config: cfg, Version: version, Log: log, Stdout: e.stdout})
+	if reference {
+		log.Warn("LAZARET_CHECKER is off: events are judged by the libraries alone, with the same verdicts and more slowly")
+	}
+	a, err := app.New(ctx, app.Config{Config: cfg, Version: version, Log: log, Stdout: e.stdout, Reference: reference})
 	if err != nil {
 		if errors.Is(err, app.ErrConfig) {
 			return badConfig(err)

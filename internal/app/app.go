@@ -38,6 +38,8 @@ type Config struct {
 	Version string
 	Log     *slog.Logger
 	Stdout  io.Writer // where stdout sinks write
+	// Reference has events judged without the checker: slower, with the same verdicts.
+	Reference bool
 }
 
 // App is a gateway, ready to start. Start is called once; Stop may be called more than
@@ -137,6 +139,7 @@ func (a *App) resources(ctx context.Context) (*quarantine.Store, error) {
 		OpenSink: a.openSink, CheckSink: a.checkSink,
 		Quarantined: func(ctx context.Context, stream string) (int64, error) { return quarantined(ctx, store, stream) },
 		Limits:      a.cfg.JSONLimits(),
+		Reference:   a.cfg.Reference,
 		OnRule:      a.metrics.Rule,
 		Log:         a.log,
 	})

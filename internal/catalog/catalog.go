@@ -44,6 +44,8 @@ type Config struct {
 	Try func(ctx context.Context, document []byte, opts schemas.Options) error
 	// Limits bound the payloads that are judged; the zero value means the default.
 	Limits jsonread.Limits
+	// Reference has events judged without the checker: slower, with the same verdicts.
+	Reference bool
 	// OnRule is told the time that a rule took. Optional.
 	OnRule func(stream, rule string, d time.Duration)
 	// OnSuspend is told of a rule that took too long and gives rule.error from then on.

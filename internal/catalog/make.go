@@ -51,7 +51,7 @@ func (m *maker) document(ctx context.Context, subject string, number int) ([]byt
 func (m *maker) options(ctx context.Context, subject string) schemas.Options {
 	return schemas.Options{
 		Name:   subject,
-		Limits: m.c.conf.Limits,
+		Limits: m.c.conf.Limits, Reference: m.c.conf.Reference,
 		Load: func(subject string, number int) ([]byte, error) {
 			return m.document(ctx, subject, number)
 		},
@@ -76,6 +76,14 @@ func (m *maker) schema(ctx context.Context, subject string, number int) (*schema
 	}
 	m.compiled[id] = s
 	return s, nil
+}
+
+// anything is the schema of a stream that has none.
+func (m *maker) anything(ctx context.Context) (*schemas.Schema, error) {
+	if m.c.conf.Reference {
+		return schemas.Compile([]byte("true"), m.options(ctx, ""))
+	}
+	return schemas.Any(m.c.conf.Limits), nil
 }
 
 // program compiles a stream's rule set; nil if it has none.
@@ -103,20 +111,20 @@ func (m *maker) program(ctx context.Context, stream string, number int) (*rules.
 // version compiles a stream's version, whose SchemaVersion and RuleSet are concrete.
 // What is wrong with it is a *Refused.
 func (m *maker) version(ctx context.Context, s gateway.Stream) (*version, error) {
-	schema := schemas.Any(m.c.conf.Limits)
 	id := lazaret.Version{Stream: s.Version, RuleSet: s.RuleSet}
+	schema, err := m.anything(ctx)
 	if s.Schema != nil {
-		var err error
-		if schema, err = m.schema(ctx, s.Schema.Subject, s.SchemaVersion); err != nil {
-			return nil, err
-		}
 		id.Subject, id.Schema = s.Schema.Subject, s.SchemaVersion
+		schema, err = m.schema(ctx, s.Schema.Subject, s.SchemaVersion)
+	}
+	if err != nil {
+		return nil, err
 	}
 	program, err := m.program(ctx, s.Name, s.RuleSet)
 	if err != nil {
 		return nil, err
 	}
-	conf := rules.ContractConfig{Stream: s.Name, Version: id, Schema: schema, Rules: program, ID: s.ID, Key: s.Key, Time: s.Time, MaxEvent: m.c.conf.Limits.Size}
+	conf := rules.ContractConfig{Stream: s.Name, Version: id, Schema: schema, Rules: program, ID: s.ID, Key: s.Key, Time: s.Time, MaxEvent: m.c.conf.Limits.Size, Reference: m.c.conf.Reference}
 	if hook := m.c.conf.OnRule; hook != nil {
 		conf.OnRule = func(rule string, d time.Duration) { hook(s.Name, rule, d) }
 	}
