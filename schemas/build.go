@@ -371,14 +371,19 @@ func (p *parts) text() *textNode {
 			direct = append(direct, pattern.direct)
 		}
 		if s.Format != nil {
-			t.formats = append(t.formats, s.Format)
+			t.formats = append(t.formats, formatCheck(s.Format))
 			direct = append(direct, directFormat(s.Format.Name))
 		}
 	}
 	if len(direct) == 1 {
 		t.direct = direct[0]
 	}
-	t.any = len(direct) == 0 && t.least == 0 && t.most < 0
+	t.leastDirect = t.least
+	if len(t.patterns) > 0 && !t.patterns[0].simple.closed {
+		t.leastDirect *= charBytes // it takes more than ASCII
+	}
+	t.lengths = len(direct) == 0
+	t.any = t.lengths && t.least == 0 && t.most < 0
 	return t
 }
 
@@ -428,8 +433,35 @@ func (p *parts) number(integer bool) *numberNode {
 			n.values = append(n.values, list)
 		}
 	}
+	n.findRange()
 	n.any = !n.integer && !n.hard && len(n.bounds)+len(n.multiples)+len(n.values) == 0
 	return n
+}
+
+// findRange finds which whole numbers are good, if only bounds say so.
+func (n *numberNode) findRange() {
+	if n.hard || len(n.multiples)+len(n.values) > 0 {
+		return
+	}
+	n.ranged, n.low, n.high = true, -int64(powers[maxDigits]), int64(powers[maxDigits])
+	for _, b := range n.bounds {
+		v := int64(b.value.mantissa / powers[b.value.scale])
+		if b.value.negative {
+			v = -v
+		}
+		whole := b.value.isInteger()
+		switch {
+		case b.outside < 0 && (whole && b.excludes || !whole && !b.value.negative):
+			v++
+		case b.outside > 0 && (whole && b.excludes || !whole && b.value.negative):
+			v--
+		}
+		if b.outside < 0 {
+			n.low = max(n.low, v)
+		} else {
+			n.high = min(n.high, v)
+		}
+	}
 }
 
 func (p *parts) array() *arrayNode {

@@ -44,6 +44,10 @@ func (p *parts) object(names map[string]bool) *objectNode {
 		}
 		b.property(o, name, b.node(list, at)).forbidden = forbidden
 	}
+	o.simple = o.naming == nil && len(p.node.choices) == 0
+	for i := range o.props {
+		o.simple = o.simple && !o.props[i].forbidden
+	}
 	b.finishObject(o)
 	p.demands(o)
 	o.indexed = len(p.node.choices) > 0

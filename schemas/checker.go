@@ -49,6 +49,7 @@ type Checker struct {
 	maxNumber, maxExponent int
 
 	maxBytes int // of a payload that surely has no more values than allowed
+	costs    levelCosts
 	machines sync.Pool
 	opaque   map[string]int
 }
@@ -71,6 +72,9 @@ func (s *Schema) Checker(pointers []string) (*Checker, error) {
 	c.maxBytes = limitOr(s.limits.Size, math.MaxInt32)
 	if values := limitOr(s.limits.Values, jsonread.DefaultValues); values < c.maxBytes/2 {
 		c.maxBytes = 2 * values // each value takes a byte, and one that separates it
+	}
+	if s.root != nil {
+		c.costs = s.levelCosts()
 	}
 	c.machines.New = func() any { return c.newMachine() }
 	return c, nil
@@ -135,7 +139,7 @@ func (c *Checker) newMachine() *machine {
 // bad.
 func (c *Checker) Judge(payload []byte, spans []Span) (Result, error) {
 	s := c.schema
-	if s.whole || len(payload) > c.maxBytes || !s.bounds(payload, maxTicks) {
+	if s.whole || len(payload) > c.maxBytes {
 		return c.byReference(payload, spans)
 	}
 	m := c.machines.Get().(*machine)
@@ -143,19 +147,29 @@ func (c *Checker) Judge(payload []byte, spans []Span) (Result, error) {
 		m.clear()
 		c.machines.Put(m)
 	}()
-	m.data = payload
+	m.start(payload, maxTicks)
 	clear(m.spans)
-	if m.run(c.root) && m.err == nil {
+	if m.run(c.root) && m.err == nil && m.ticks <= maxTicks {
 		copy(spans, m.spans)
 		return Result{}, nil
 	}
-	if m.err == nil && s.bounds(payload, freeTicks) {
+	if m.err == nil {
 		m.clear()
 		if result, ok := m.reasonsOf(payload); ok {
 			return result, nil
 		}
 	}
 	return c.byReference(payload, spans)
+}
+
+// start begins with a payload. Its cost is counted if it is not sure from its size that it
+// is no more than limit.
+func (m *machine) start(payload []byte, limit int) {
+	m.data = payload
+	if s := m.checker.schema; !s.within(len(payload), limit) {
+		m.metered = true
+		m.ticks = m.checker.costs.root.member + len(payload)*m.checker.costs.root.text
+	}
 }
 
 // byReference leaves the verdict to the library.
@@ -172,15 +186,23 @@ func (c *Checker) byReference(payload []byte, spans []Span) (Result, error) {
 	return r, m.err
 }
 
-// reasonsOf reads a payload that is bad and collects why. ok is false if it cannot tell.
+// reasonsOf reads a payload that is bad and collects why. ok is false if it cannot tell, or
+// must not for what it costs.
 func (m *machine) reasonsOf(payload []byte) (r Result, ok bool) {
-	m.data, m.collect = payload, true
-	if !m.run(m.checker.root) {
-		bad := jsonread.Check(payload, m.checker.schema.limits)
-		if bad == nil {
+	m.start(payload, freeTicks)
+	if m.metered { // what fails is explained at once, so the cost has to be known before
+		if well := m.run(m.checker.skip); !well {
+			return m.malformed(payload)
+		}
+		if m.ticks > freeTicks {
 			return r, false
 		}
-		return Result{Reasons: []lazaret.Reason{bad.Reason()}}, true
+		m.clear()
+		m.data = payload
+	}
+	m.collect = true
+	if !m.run(m.checker.root) {
+		return m.malformed(payload)
 	}
 	if m.err != nil || len(m.reasons) == 0 {
 		return r, false
@@ -189,9 +211,19 @@ func (m *machine) reasonsOf(payload []byte) (r Result, ok bool) {
 	return r, true
 }
 
+// malformed is the result of a payload that is not well-formed; ok is false if it is.
+func (m *machine) malformed(payload []byte) (r Result, ok bool) {
+	bad := jsonread.Check(payload, m.checker.schema.limits)
+	if bad == nil {
+		return r, false
+	}
+	return Result{Reasons: []lazaret.Reason{bad.Reason()}}, true
+}
+
 // clear makes the machine ready for another payload.
 func (m *machine) clear() {
 	m.data, m.err, m.depth, m.collect = nil, nil, 0, false
+	m.metered, m.ticks, m.probing, m.work, m.steps = false, 0, false, 0, 0
 	m.seen, m.index = m.seen[:0], m.index[:0]
 	m.others.cut(0)
 	m.others.table.reset()

@@ -1,5 +1,7 @@
 package schemas
 
+import "errors"
+
 // Span is where a value stands in a payload: payload[Start:End]. The zero value stands
 // for nowhere.
 type Span struct{ Start, End int }
@@ -26,6 +28,15 @@ type machine struct {
 	others memberNames
 	text   []byte // a string without its escapes
 
+	// The cost of the payload for the library, in ticks: an upper bound, counted while it is
+	// read if that was not clear from its size. See meter.
+	metered bool
+	ticks   int
+	// How much was read again for the sake of branches: members, items, and bytes of text.
+	probing bool
+	work    int
+	steps   int // of package regexp, at most
+
 	collect bool
 	path    []step
 	reasons []reason
@@ -36,6 +47,12 @@ type step struct {
 	name  []byte // as it is written, without the quotes
 	index int    // -1 for a member
 }
+
+// maxWork bounds what is read again of a payload: beyond it, the library decides, for which
+// there is a meter.
+const maxWork = 32 << 20
+
+var errWork = errors.New("schemas: the branches of the schema are too much work for the checker")
 
 // failed is the position of a payload that is not good.
 const failed = -1
@@ -148,7 +165,7 @@ func (m *machine) bad(n *node, i, end int) int {
 func (m *machine) skip(i int) int {
 	was := m.collect
 	m.collect = false
-	end := m.value(m.checker.skip, i)
+	end := m.value(m.checker.skip, i) // an object or array in it is counted, as any other
 	m.collect = was
 	return end
 }
@@ -158,11 +175,16 @@ func (m *machine) holds(n *node, i int) bool {
 	if n.anything {
 		return true
 	}
-	collect, depth := m.collect, m.depth
+	if m.work > maxWork {
+		m.err = errWork
+		return false
+	}
+	collect, depth, probing, metered := m.collect, m.depth, m.probing, m.metered
 	seen, index, others := len(m.seen), len(m.index), len(m.others.list)
-	m.collect = false
+	m.collect, m.probing, m.metered = false, true, false
+	m.work++
 	end := m.value(n, i)
-	m.collect, m.depth = collect, depth
+	m.collect, m.depth, m.probing, m.metered = collect, depth, probing, metered
 	if end < 0 {
 		m.seen, m.index = m.seen[:seen], m.index[:index]
 		m.others.cut(others)
@@ -212,11 +234,35 @@ func (m *machine) decide(c *choice, f *frame, i int) bool {
 
 // numberAt reads the number at i.
 func (m *machine) numberAt(n *node, i int) int {
-	num, end, exponent, exact := scanNumber(m.data, i)
+	o, d := n.number, m.data
+	if o.ranged {
+		// Whole numbers of a few digits, which most are.
+		at, negative := i, d[i] == '-'
+		if negative {
+			at++
+		}
+		first, v := at, int64(0)
+		for at < len(d) && d[at]-'0' <= 9 && at-first < maxDigits {
+			v = v*10 + int64(d[at]-'0')
+			at++
+		}
+		if at < len(d) && endsNumber[d[at]] && at > first && (d[first] != '0' || at == first+1) && at-i <= m.checker.maxNumber {
+			if negative {
+				v = -v
+			}
+			if v < o.low || v > o.high {
+				return m.bad(n, i, at)
+			}
+			return at
+		}
+	}
+	num, end, exponent, exact := scanNumber(d, i)
+	if m.metered && exponent > 0 {
+		m.ticks += m.checker.costs.exponent
+	}
 	if end < 0 || end-i > m.checker.maxNumber || exponent > m.checker.maxExponent {
 		return failed
 	}
-	o := n.number
 	if o.any {
 		return end
 	}
@@ -232,6 +278,9 @@ func (m *machine) numberAt(n *node, i int) int {
 	}
 	return end
 }
+
+// endsNumber are the bytes that may follow a whole number.
+var endsNumber = [256]bool{',': true, '}': true, ']': true, ' ': true, '\n': true, '\r': true, '\t': true}
 
 // good reports whether a number is within the node's bounds.
 func (o *numberNode) good(n decimal) (good, known bool) {
@@ -286,6 +335,7 @@ func (m *machine) arrayAt(n *node, start int) int {
 			if m.collect {
 				m.path = m.path[:len(m.path)-1]
 			}
+			m.work++
 			count++
 			if i < len(d) && d[i] <= ' ' {
 				i = skipBlank(d, i)
@@ -307,6 +357,9 @@ func (m *machine) arrayAt(n *node, start int) int {
 		}
 	}
 	m.depth--
+	if m.metered {
+		m.charge(count, i-start)
+	}
 	if count < a.least || a.most >= 0 && count > a.most {
 		if !m.collect {
 			return failed
@@ -328,6 +381,13 @@ func (m *machine) arrayAt(n *node, start int) int {
 		}
 	}
 	return m.finish(n, nil, start, i)
+}
+
+// charge adds what the members of an array or object cost, which was just left and has a
+// number of bytes.
+func (m *machine) charge(count, bytes int) {
+	c := m.checker.costs.at(m.depth)
+	m.ticks += c.container + count*c.member + bytes*c.text
 }
 
 // finish decides what remains of an array or object, at [start, end).

@@ -14,6 +14,12 @@ import (
 // decoded.
 var errReread = errors.New("schemas: a part of the event that was well-formed could not be read")
 
+// maxReasons bounds how many reasons are kept of one event. One with more is left to the
+// library, which looks at as many as are of use.
+const maxReasons = 10_000
+
+var errManyReasons = errors.New("schemas: the event is wrong in more places than the checker keeps")
+
 // explain collects what the library finds wrong with the value at [start, end), judged by
 // each schema of a list.
 func (m *machine) explain(list []*jsonschema.Schema, start, end int) {
@@ -46,6 +52,10 @@ func (m *machine) explainCount(list []*jsonschema.Schema, count int) {
 
 // explainValue collects what is wrong with a value at the place where the machine is.
 func (m *machine) explainValue(list []*jsonschema.Schema, v any) {
+	if len(m.reasons) > maxReasons {
+		m.err = errManyReasons
+		return
+	}
 	x := explainer{unions: m.checker.schema.unions, value: v, base: m.place()}
 	for _, s := range list {
 		failure, err := validate(s, v)

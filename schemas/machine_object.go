@@ -6,12 +6,14 @@ import "encoding/binary"
 type frame struct {
 	node   *objectNode
 	start  int
-	count  int  // members so far
-	seen   int  // where its set of properties begins in machine.seen
-	index  int  // where its index begins in machine.index
-	others int  // where its other names begin in machine.others
-	extra  bool // it has members that are not in node.props
-	wrong  bool // while collecting: its names are not as they should be
+	count  int    // members so far
+	low    uint64 // the set of the first 64 properties that were seen
+	seen   int    // where the set of all of them begins in machine.seen, if there are more
+	index  int    // where its index begins in machine.index
+	others int    // where its other names begin in machine.others
+	last   int    // where the prediction of the next name is in machine.next
+	extra  bool   // it has members that are not in node.props
+	wrong  bool   // while collecting: its names are not as they should be
 }
 
 // objectAt reads the object at start.
@@ -20,14 +22,9 @@ func (m *machine) objectAt(n *node, start int) int {
 	if m.depth++; m.depth > m.checker.maxDepth {
 		return failed
 	}
-	f := frame{node: o, start: start, seen: len(m.seen), index: len(m.index), others: len(m.others.list)}
-	for range o.words {
-		m.seen = append(m.seen, 0)
-	}
-	if o.indexed {
-		for range o.props {
-			m.index = append(m.index, 0)
-		}
+	f := frame{node: o, start: start, seen: len(m.seen), index: len(m.index), others: len(m.others.list), last: o.order}
+	if o.words > 1 || o.indexed {
+		m.open(o)
 	}
 	i := start + 1
 	if i < len(d) && d[i] <= ' ' {
@@ -36,9 +33,8 @@ func (m *machine) objectAt(n *node, start int) int {
 	if i < len(d) && d[i] == '}' {
 		i++
 	} else {
-		last := o.order
 		for {
-			if i = m.member(&f, i, &last); i < 0 {
+			if i = m.member(&f, i); i < 0 {
 				return i
 			}
 			if i < len(d) && d[i] <= ' ' {
@@ -66,38 +62,72 @@ func (m *machine) objectAt(n *node, start int) int {
 		}
 		m.explainNames(o.shallow, start, i)
 	}
-	if m.depth--; n.plain {
+	m.depth--
+	if m.metered {
+		m.charge(f.count, i-start)
+	}
+	if n.plain {
 		if n.slot >= 0 {
 			m.spans[n.slot] = Span{start, i}
 		}
 	} else if i = m.finish(n, &f, start, i); i < 0 {
 		return i
 	}
-	m.seen, m.index = m.seen[:f.seen], m.index[:f.index]
-	m.others.cut(f.others)
+	if f.extra || o.words > 1 || o.indexed {
+		m.seen, m.index = m.seen[:f.seen], m.index[:f.index]
+		m.others.cut(f.others)
+	}
 	return i
 }
 
-// member reads the member whose name is at i. last is where the prediction of its name
-// is, and then that of the next one.
-func (m *machine) member(f *frame, i int, last *int) int {
+// open makes room for what is kept of an object beyond its frame.
+func (m *machine) open(o *objectNode) {
+	if o.words > 1 {
+		for range o.words {
+			m.seen = append(m.seen, 0)
+		}
+	}
+	if o.indexed {
+		for range o.props {
+			m.index = append(m.index, 0)
+		}
+	}
+}
+
+// member reads the member whose name is at i.
+func (m *machine) member(f *frame, i int) int {
 	o, d := f.node, m.data
 	if i >= len(d) || d[i] != '"' {
 		return failed
 	}
 	f.count++
-	at := int(m.next[*last])
-	if at < len(o.props) {
-		if q := o.props[at].quoted; len(d)-i-1 >= len(q) && string(d[i+1:i+1+len(q)]) == q {
-			i += 1 + len(q)
-			return m.known(f, at, i-len(q), i-2, i, last)
-		}
+	m.work++
+	at := int(m.next[f.last])
+	if at >= len(o.props) {
+		return m.unpredicted(f, i)
 	}
-	return m.unpredicted(f, i, last)
+	p := &o.props[at]
+	q := p.quoted
+	if len(d)-i-1 < len(q) || string(d[i+1:i+1+len(q)]) != q {
+		return m.unpredicted(f, i)
+	}
+	i += 1 + len(q)
+	if !o.simple || o.words > 1 || m.collect {
+		return m.known(f, at, i-len(q), i-2, i)
+	}
+	f.last = o.order + 1 + at
+	if f.low>>at&1 != 0 {
+		return failed // a name twice
+	}
+	f.low |= 1 << at
+	if i < len(d) && d[i] <= ' ' {
+		i = skipBlank(d, i)
+	}
+	return m.value(p.node, i)
 }
 
 // unpredicted reads the member at i by looking its name up.
-func (m *machine) unpredicted(f *frame, i int, last *int) int {
+func (m *machine) unpredicted(f *frame, i int) int {
 	o, d := f.node, m.data
 	from := i + 1
 	to, looks := scanText(d, from)
@@ -117,18 +147,21 @@ func (m *machine) unpredicted(f *frame, i int, last *int) int {
 		name = m.text
 	}
 	if at := o.names.find(o.props, name); at >= 0 {
-		m.next[*last] = uint16(at)
-		return m.known(f, at, from, to, i, last)
+		m.next[f.last] = uint16(at)
+		return m.known(f, at, from, to, i)
 	}
 	return m.other(f, name, from, to, i)
 }
 
 // known reads the rest of a member whose property is props[at] and whose name is
 // data[from:to], from after the colon at i on.
-func (m *machine) known(f *frame, at, from, to, i int, last *int) int {
+func (m *machine) known(f *frame, at, from, to, i int) int {
 	o, d := f.node, m.data
-	*last = o.order + 1 + at
-	word, bit := &m.seen[f.seen+at>>6], uint64(1)<<(at&63)
+	f.last = o.order + 1 + at
+	word, bit := &f.low, uint64(1)<<(at&63)
+	if at >= 64 {
+		word = &m.seen[f.seen+at>>6]
+	}
 	if *word&bit != 0 {
 		return failed // a name twice
 	}
@@ -199,7 +232,7 @@ func (m *machine) other(f *frame, name []byte, from, to, i int) int {
 func (m *machine) byPatterns(f *frame, p *patterned, name []byte, i int) int {
 	matched, end := false, i
 	for k, re := range p.patterns {
-		if !re.match(name) {
+		if !m.match(re, name) {
 			continue
 		}
 		matched = true
@@ -237,10 +270,8 @@ func (m *machine) named(o *objectNode, i int) bool {
 // have to be.
 func (m *machine) names(f *frame) bool {
 	o := f.node
-	for k, want := range o.required {
-		if want&^m.seen[f.seen+k] != 0 {
-			return false
-		}
+	if o.required != nil && !m.subset(f, o.required) {
+		return false
 	}
 	if f.count < o.least || o.most >= 0 && f.count > o.most {
 		return false
@@ -253,7 +284,36 @@ func (m *machine) names(f *frame) bool {
 	return true
 }
 
+// subset reports whether all of a set of properties were seen.
+func (m *machine) subset(f *frame, set []uint64) bool {
+	if set[0]&^f.low != 0 {
+		return false
+	}
+	for k := 1; k < len(set); k++ {
+		if set[k]&^m.seen[f.seen+k] != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// within reports whether all that were seen are of a set of properties.
+func (m *machine) within(f *frame, set []uint64) bool {
+	if len(set) > 0 && f.low&^set[0] != 0 {
+		return false
+	}
+	for k := 1; k < len(set); k++ {
+		if m.seen[f.seen+k]&^set[k] != 0 {
+			return false
+		}
+	}
+	return true
+}
+
 func (m *machine) has(f *frame, at int) bool {
+	if at < 64 {
+		return f.low>>at&1 != 0
+	}
 	return m.seen[f.seen+at>>6]>>(at&63)&1 != 0
 }
 
@@ -281,10 +341,8 @@ func (m *machine) sees(v *branchView, f *frame) bool {
 	if !m.hasAll(f, v.required) || f.count < o.least || o.most >= 0 && f.count > o.most || v.allowed != nil && f.extra {
 		return false
 	}
-	for k, set := range v.allowed {
-		if m.seen[f.seen+k]&^set != 0 {
-			return false
-		}
+	if v.allowed != nil && !m.within(f, v.allowed) {
+		return false
 	}
 	for _, at := range v.banned {
 		if m.has(f, at) {

@@ -12,10 +12,16 @@ func (m *machine) string(n *node, t *textNode, start int) int {
 	d, i := m.data, start+1
 	if t.any {
 		end, _ := scanText(d, i)
-		return end + 1 + end>>63 // failed stays failed
+		if end < 0 {
+			return failed
+		}
+		if m.probing {
+			m.work += end - i
+		}
+		return end + 1
 	}
 	if t.direct != nil {
-		if end := t.direct(d, i); end >= 0 && end-i >= t.least && (t.most < 0 || end-i <= t.most) {
+		if end := t.direct(d, i); end >= 0 && end-i >= t.leastDirect && (t.most < 0 || end-i <= t.most) {
 			return end + 1
 		}
 	}
@@ -23,19 +29,28 @@ func (m *machine) string(n *node, t *textNode, start int) int {
 	if end < 0 {
 		return failed
 	}
+	if m.probing {
+		m.work += end - i
+	}
 	text := d[i:end]
+	if t.lengths && len(text) >= charBytes*t.least && (t.most < 0 || len(text) <= t.most) {
+		return end + 1
+	}
 	if looks&escaped != 0 {
 		m.text = appendUnescaped(m.text[:0], text)
 		text = m.text
 	}
-	if !t.good(text, looks) {
+	if !m.isGood(t, text, looks) {
 		return m.bad(n, start, end+1)
 	}
 	return end + 1
 }
 
-// good reports whether a string is as the node says.
-func (t *textNode) good(text []byte, looks look) bool {
+// charBytes is how many bytes a character takes at most, as two escapes.
+const charBytes = 12
+
+// isGood reports whether a string is as the node says.
+func (m *machine) isGood(t *textNode, text []byte, looks look) bool {
 	if len(text) < t.least || t.most >= 0 && len(text) > t.most || t.least > 0 {
 		count := len(text)
 		if looks != 0 {
@@ -51,22 +66,17 @@ func (t *textNode) good(text []byte, looks look) bool {
 		}
 	}
 	for _, p := range t.patterns {
-		if !p.match(text) {
+		if !m.match(p, text) {
 			return false
 		}
 	}
-	for _, f := range t.formats {
-		if !hasFormat(f, text) {
+	for _, check := range t.formats {
+		// The check does not keep the text, so it is not copied.
+		if !check(unsafe.String(unsafe.SliceData(text), len(text))) {
 			return false
 		}
 	}
 	return true
-}
-
-// hasFormat reports whether a text is of a format. The format's check does not keep the
-// text, so it is not copied.
-func hasFormat(f *jsonschema.Format, text []byte) bool {
-	return f.Validate(unsafe.String(unsafe.SliceData(text), len(text))) == nil
 }
 
 // literalSet is a set of strings.
@@ -171,6 +181,10 @@ func isPlain(raw []byte) bool {
 
 // reference asks the library whether the value at [start, end) is good for all of list.
 func (m *machine) reference(list []*jsonschema.Schema, start, end int) bool {
+	if c := m.data[start]; (c == '{' || c == '[') && !m.checker.schema.within(end-start, freeTicks) {
+		m.err = errWork
+		return false
+	}
 	v := m.decode(start, end)
 	for _, s := range list {
 		failure, err := validate(s, v)

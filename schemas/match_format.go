@@ -1,5 +1,17 @@
 package schemas
 
+import "github.com/santhosh-tekuri/jsonschema/v6"
+
+// formatCheck is the check of a format: one of this package's, or the library's.
+func formatCheck(f *jsonschema.Format) func(string) bool {
+	for _, own := range formats() {
+		if own.name == f.Name {
+			return own.check
+		}
+	}
+	return func(s string) bool { return f.Validate(s) == nil }
+}
+
 // directFormat returns the matcher of a format, or nil. A matcher takes only texts that
 // the check of the format takes; of others it says nothing, so that it may leave out what
 // is rare.
@@ -17,6 +29,8 @@ func directFormat(name string) matcher {
 		return directIPv4
 	case "email":
 		return directEmail
+	case "uri-template":
+		return directURITemplate
 	default:
 		return nil
 	}
@@ -29,6 +43,8 @@ const (
 	hostByte   // of a registered name, without "%"
 	schemeByte //
 	atomByte   // of an e-mail's local part and domain, without the dot
+	literalByte
+	variableByte
 )
 
 var bytesOf = func() (t [256]uint8) {
@@ -43,6 +59,8 @@ var bytesOf = func() (t [256]uint8) {
 	mark(hostByte, digits+letters+"-._~!$&'()*+,;=")
 	mark(schemeByte, digits+letters+"+-.")
 	mark(atomByte, digits+letters)
+	mark(literalByte, digits+letters+"-._~!$&'()*+,;=:@/?#[]") // of a URI template
+	mark(variableByte, digits+letters+"_")
 	return t
 }()
 
@@ -161,6 +179,43 @@ func directURI(d []byte, i int) int {
 		}
 	}
 	return failed
+}
+
+// directURITemplate takes ASCII texts with expressions of plain variables.
+func directURITemplate(d []byte, i int) int {
+	for i < len(d) {
+		switch c := d[i]; {
+		case bytesOf[c]&literalByte != 0:
+			i++
+		case c == '"':
+			return i
+		case c == '%' && len(d)-i > 2 && bytesOf[d[i+1]]&bytesOf[d[i+2]]&hexDigit != 0:
+			i += 3
+		case c == '{':
+			if i = directExpression(d, i+1); i < 0 {
+				return failed
+			}
+		default:
+			return failed
+		}
+	}
+	return failed
+}
+
+// directExpression takes an expression of a URI template from after its brace on: an
+// operator, and one variable of letters, digits and underscores.
+func directExpression(d []byte, i int) int {
+	if i < len(d) && (d[i] == '/' || d[i] == '?' || d[i] == '&' || d[i] == '#' || d[i] == '+' || d[i] == '.' || d[i] == ';') {
+		i++
+	}
+	from := i
+	for i < len(d) && bytesOf[d[i]]&variableByte != 0 {
+		i++
+	}
+	if i == from || i >= len(d) || d[i] != '}' {
+		return failed
+	}
+	return i + 1
 }
 
 // directIPv4 takes four numbers up to 255 without leading zeros.

@@ -27,24 +27,44 @@ func newTextPattern(re jsonschema.Regexp) *textPattern {
 	if err != nil {
 		return p
 	}
-	if p.simple, p.ready = simplePattern(tree); p.ready && p.simple.closed {
-		plain := p.simple.plain()
-		p.direct = func(d []byte, i int) int {
-			if end := plain.run(d, i); end >= 0 && end < len(d) && d[end] == '"' {
-				return end
-			}
+	if p.simple, p.ready = simplePattern(tree); !p.ready {
+		return p
+	}
+	plain := p.simple.plain()
+	p.direct = func(d []byte, i int) int {
+		end := plain.run(d, i)
+		if end >= 0 && end < len(d) && d[end] == '"' {
+			return end
+		}
+		if end < 0 || plain.closed {
 			return failed
 		}
+		end, _ = scanText(d, end)
+		return end
 	}
 	return p
 }
 
-// match reports whether the pattern matches a text.
-func (p *textPattern) match(text []byte) bool {
+// match reports whether a pattern matches a text. If that might take too long, it fails,
+// and the machine with it.
+func (m *machine) match(p *textPattern, text []byte) bool {
 	if p.ready && isASCII(text) {
-		end := p.simple.run(text, 0)
-		return end == len(text) || end >= 0 && !p.simple.closed
+		return p.matchSimple(text)
 	}
+	if m.steps += len(text) * programSize(p.re); m.steps > maxTicks {
+		m.err = errWork
+		return false
+	}
+	return p.matchRegexp(text)
+}
+
+// matchSimple is for a pattern that is ready, and a text in ASCII.
+func (p *textPattern) matchSimple(text []byte) bool {
+	end := p.simple.run(text, 0)
+	return end == len(text) || end >= 0 && !p.simple.closed
+}
+
+func (p *textPattern) matchRegexp(text []byte) bool {
 	if re, ok := p.re.(*pattern); ok {
 		return re.Match(text)
 	}

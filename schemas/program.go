@@ -33,19 +33,26 @@ type node struct {
 
 // textNode is what is checked of a string.
 type textNode struct {
-	any      bool // nothing
-	direct   matcher
-	least    int // characters
+	any     bool // nothing
+	lengths bool // only its length
+	direct  matcher
+	least   int // characters
+
+	leastDirect int // bytes that surely are as many, in what direct takes
+
 	most     int // characters; -1 for no bound
 	literals []*literalSet
 	patterns []*textPattern
-	formats  []*jsonschema.Format
+	formats  []func(string) bool
 }
 
 // numberNode is what is checked of a number.
 type numberNode struct {
 	any     bool // nothing
 	integer bool
+	// whole numbers are good from low to high, if ranged.
+	ranged    bool
+	low, high int64
 	// hard: there is something in it for which a number must be compared exactly; it is
 	// left to the library.
 	hard      bool
@@ -92,6 +99,7 @@ type objectNode struct {
 	patterned   []patterned
 	naming      []*node // of the names, as strings
 	dependents  []dependent
+	simple      bool                 // of props, nothing is asked but that their values are good
 	indexed     bool                 // a choice looks at where the members are
 	shallow     []*jsonschema.Schema // what is said of the names of members; to explain
 }

@@ -16,9 +16,7 @@ const (
 // special returns a word whose lowest set bit is the high bit of the first byte of w that
 // ends the fast way. Bytes above that one may be marked without being special.
 func special(w uint64) uint64 {
-	quote := w ^ '"'*lows
-	slash := w ^ '\\'*lows
-	return (((quote - lows) &^ quote) | ((slash - lows) &^ slash) | (w - 0x20*lows) | w) & highs
+	return (w | (w - 0x20*lows) | ((w ^ '"'*lows) - lows) | ((w ^ '\\'*lows) - lows)) & highs
 }
 
 // look is what was seen in a string.
@@ -33,7 +31,6 @@ const (
 // position of the closing quote, or -1 if it is not a string of RFC 8259 in valid UTF-8
 // whose escapes are of whole characters.
 func scanText(d []byte, i int) (end int, s look) {
-	start := i
 	for {
 		for i+8 <= len(d) {
 			if m := special(binary.LittleEndian.Uint64(d[i:])); m != 0 {
@@ -47,9 +44,6 @@ func scanText(d []byte, i int) (end int, s look) {
 		}
 		switch c := d[i]; {
 		case c == '"':
-			if s&nonASCII != 0 && !utf8.Valid(d[start:i]) {
-				return -1, 0
-			}
 			return i, s
 		case c == '\\':
 			s |= escaped
@@ -62,12 +56,38 @@ func scanText(d []byte, i int) (end int, s look) {
 			i++
 		default:
 			s |= nonASCII
-			// Most of what follows a letter beyond ASCII is another one, or its rest.
-			for i < len(d) && d[i] >= utf8.RuneSelf {
-				i++
+			if i = skipRunes(d, i); i < 0 {
+				return -1, 0
 			}
 		}
 	}
+}
+
+// skipRunes goes over characters beyond ASCII, of which most come in company.
+func skipRunes(d []byte, i int) int {
+	for i+4 <= len(d) && d[i] >= utf8.RuneSelf {
+		w := binary.LittleEndian.Uint32(d[i:])
+		switch c := byte(w); {
+		case c >= 0xE1 && c != 0xED && c < 0xF0 && w&0xC0C000 == 0x808000:
+			i += 3
+		case c >= 0xC2 && c < 0xE0 && w&0xC000 == 0x8000:
+			i += 2
+		default: // the others have bounds of their own
+			r, size := utf8.DecodeRune(d[i:])
+			if r == utf8.RuneError && size == 1 {
+				return -1
+			}
+			i += size
+		}
+	}
+	for i < len(d) && d[i] >= utf8.RuneSelf {
+		r, size := utf8.DecodeRune(d[i:])
+		if r == utf8.RuneError && size == 1 {
+			return -1
+		}
+		i += size
+	}
+	return i
 }
 
 // skipEscape goes over the escape whose backslash is at i, both halves of it if it is a

@@ -73,7 +73,7 @@ func (s *Schema) reference(payload []byte) (Result, error) {
 		return Result{}, nil
 	}
 	root := s.root
-	if !s.bounds(payload, freeTicks) && !s.costs(value, freeTicks, false) {
+	if !s.within(len(payload), freeTicks) && !s.costs(value, freeTicks, false) {
 		switch {
 		case s.dynamic && !s.costs(value, maxTicksDynamic, false), !s.dynamic && !s.costs(value, maxTicks, true):
 			return Result{Reasons: []lazaret.Reason{tooCostly()}}, nil
