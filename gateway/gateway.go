@@ -233,15 +233,7 @@ func (g *Gateway) identify(records []lazaret.Record, t *ticket) error {
 // write makes the good records durable at the sink and the bad ones in the quarantine,
 // side by side, and waits for both.
 func (g *Gateway) write(ctx context.Context, active *Active, records []lazaret.Record, t *ticket) error {
-	var good, bad []lazaret.Record
-	for i := range records {
-		switch records[i].Verdict.Status {
-		case lazaret.Accepted:
-			good = append(good, records[i])
-		case lazaret.Quarantined:
-			bad = append(bad, records[i])
-		}
-	}
+	good, bad := with(lazaret.Accepted, records), with(lazaret.Quarantined, records)
 	if len(good) > 0 {
 		// Known beforehand, so that the quarantine's half is not written in vain.
 		if err := active.Sink.Ready(); err != nil {
@@ -270,6 +262,27 @@ func (g *Gateway) write(ctx context.Context, active *Active, records []lazaret.R
 		storeErr = <-stored
 	}
 	return errors.Join(sinkErr, storeErr)
+}
+
+// with returns the records of a status, in their order. It copies them only if there are
+// others among them.
+func with(status lazaret.Status, records []lazaret.Record) []lazaret.Record {
+	n := 0
+	for i := range records {
+		if records[i].Verdict.Status == status {
+			n++
+		}
+	}
+	if n == 0 || n == len(records) {
+		return records[:n:n]
+	}
+	list := make([]lazaret.Record, 0, n)
+	for i := range records {
+		if records[i].Verdict.Status == status {
+			list = append(list, records[i])
+		}
+	}
+	return list
 }
 
 func (g *Gateway) forward(ctx context.Context, active *Active, batch lazaret.Batch) error {

@@ -27,17 +27,26 @@ const (
 	maxJudging = 4 << 20
 )
 
+// maxTurn is how many events a goroutine judges in one go, at most. It is few, so that
+// the goroutines of a request end at about the same time, and that nobody who waits for
+// memory to judge with waits for a whole request.
+const maxTurn = 32
+
 // judge gets the verdict on each event. The records are in the order of the events.
 func (g *Gateway) judge(ctx context.Context, active *Active, req *Request, t *ticket) ([]lazaret.Record, error) {
 	start := time.Now()
 	records := make([]lazaret.Record, len(req.Events))
+	var pinned []lazaret.Event
+	if t != nil {
+		pinned = make([]lazaret.Event, len(req.Events))
+	}
 	size := 0
 	for i, e := range req.Events {
 		size += len(e.Data)
 		if t != nil {
-			pinned := *e // events are never written to; this is another one over the same bytes
-			pinned.Received, pinned.Source.Unique = t.at, t.unique(i)
-			e = &pinned
+			pinned[i] = *e // events are never written to; this is another one over the same bytes
+			e = &pinned[i]
+			e.Received, e.Source.Unique = t.at, t.unique(i)
 		}
 		records[i] = lazaret.Record{Stream: active.Stream.Name, Event: e}
 	}
@@ -45,7 +54,7 @@ func (g *Gateway) judge(ctx context.Context, active *Active, req *Request, t *ti
 	if len(records) < parallelEvents && size < parallelBytes {
 		workers = 1
 	}
-	if err := g.judgeAll(ctx, active.Judge, records, workers); err != nil {
+	if err := g.judgeAll(ctx, active.Judge, records, max(workers, 1)); err != nil {
 		return nil, err
 	}
 	g.conf.Observer.Judged(active.Stream.Name, len(records), time.Since(start))
@@ -53,32 +62,27 @@ func (g *Gateway) judge(ctx context.Context, active *Active, req *Request, t *ti
 }
 
 func (g *Gateway) judgeAll(ctx context.Context, judge Judge, records []lazaret.Record, workers int) error {
-	if workers <= 1 {
-		for i := range records {
-			if err := g.judgeOne(ctx, judge, &records[i]); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
 	var (
+		turn   = min(max(len(records)/(8*workers), 1), maxTurn)
 		next   atomic.Int64
 		failed atomic.Pointer[error]
 		wait   sync.WaitGroup
 	)
-	for range workers {
-		wait.Go(func() {
-			for failed.Load() == nil {
-				i := int(next.Add(1)) - 1
-				if i >= len(records) {
-					return
-				}
-				if err := g.judgeOne(ctx, judge, &records[i]); err != nil {
-					failed.CompareAndSwap(nil, &err)
-				}
+	work := func() {
+		for failed.Load() == nil {
+			end := int(next.Add(int64(turn)))
+			if end-turn >= len(records) {
+				return
 			}
-		})
+			if err := g.judgeSome(ctx, judge, records[end-turn:min(end, len(records))]); err != nil {
+				failed.CompareAndSwap(nil, &err)
+			}
+		}
 	}
+	for range workers - 1 {
+		wait.Go(work)
+	}
+	work()
 	wait.Wait()
 	if err := failed.Load(); err != nil {
 		return *err
@@ -86,18 +90,18 @@ func (g *Gateway) judgeAll(ctx context.Context, judge Judge, records []lazaret.R
 	return nil
 }
 
-func (g *Gateway) judgeOne(ctx context.Context, judge Judge, r *lazaret.Record) error {
-	cost := min(max(int64(len(r.Event.Data)), minJudging), maxJudging)
-	err := g.guard("judge", func() (err error) {
-		if err := g.judging.Acquire(ctx, cost); err != nil {
-			return err
-		}
-		defer g.judging.Release(cost)
-		r.Verdict, err = judge.Judge(ctx, r.Event)
-		return err
-	})
+// judgeSome judges events one after another, so that they need memory to be judged only
+// once: as much as the largest of them may take.
+func (g *Gateway) judgeSome(ctx context.Context, judge Judge, records []lazaret.Record) error {
+	largest := minJudging
+	for i := range records {
+		largest = max(largest, len(records[i].Event.Data))
+	}
+	cost := int64(min(largest, maxJudging))
+	err := g.judging.Acquire(ctx, cost)
 	if err == nil {
-		err = checkVerdict(&r.Verdict)
+		err = g.guard("judge", func() error { return verdicts(ctx, judge, records) })
+		g.judging.Release(cost)
 	}
 	switch {
 	case err == nil:
@@ -108,6 +112,19 @@ func (g *Gateway) judgeOne(ctx context.Context, judge Judge, r *lazaret.Record) 
 		return &Error{Kind: ErrUnavailable, RetryAfter: 2 * time.Second, Cause: err,
 			Message: "The events could not be judged. Nothing of this request was taken."}
 	}
+}
+
+func verdicts(ctx context.Context, judge Judge, records []lazaret.Record) (err error) {
+	for i := range records {
+		r := &records[i]
+		if r.Verdict, err = judge.Judge(ctx, r.Event); err == nil {
+			err = checkVerdict(&r.Verdict)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // guard turns a panic of f into an ErrInternal. What was panicked with is not logged: it

@@ -3,6 +3,7 @@ package httpin
 import (
 	"bytes"
 	"fmt"
+	"strings"
 
 	"github.com/lazaret/lazaret"
 	"github.com/lazaret/lazaret/internal/jsonread"
@@ -33,12 +34,12 @@ func tooMany(most int) error {
 
 // lines cuts at every LF, drops one CR before it, and skips blank lines.
 func lines(body []byte, most int) ([][]byte, error) {
-	var list [][]byte
+	list := make([][]byte, 0, max(0, min(bytes.Count(body, []byte{'\n'})+1, most)))
 	for len(body) > 0 {
 		line, rest, _ := bytes.Cut(body, []byte{'\n'})
 		body = rest
 		line = bytes.TrimSuffix(line, []byte{'\r'})
-		if len(trim(line)) == 0 {
+		if blank(line) {
 			continue
 		}
 		if len(list) == most {
@@ -56,7 +57,7 @@ func lines(body []byte, most int) ([][]byte, error) {
 // is within an element is for the judge. whole is true if the body is not an array, or
 // is one whose brackets do not fit, and so is one event.
 func elements(body []byte, most int) (list [][]byte, whole bool, err error) {
-	if start := trim(body); len(start) == 0 || start[0] != '[' {
+	if start := bytes.TrimLeft(body, space); len(start) == 0 || start[0] != '[' {
 		return nil, true, nil
 	}
 	s := jsonread.Elements(body, jsonread.Limits{Size: len(body), Values: most})
@@ -73,5 +74,15 @@ func elements(body []byte, most int) (list [][]byte, whole bool, err error) {
 	}
 }
 
-// trim drops JSON's white space on both sides, and no other.
-func trim(b []byte) []byte { return bytes.Trim(b, " \t\r\n") }
+// space is JSON's white space.
+const space = " \t\r\n"
+
+// blank says whether there is nothing but JSON's white space, and so no event.
+func blank(line []byte) bool {
+	for _, c := range line {
+		if strings.IndexByte(space, c) < 0 {
+			return false
+		}
+	}
+	return true
+}

@@ -76,9 +76,9 @@ func checkCoverage(t *testing.T, m mode, body []byte, parts [][]byte) {
 func checkElements(t *testing.T, body []byte, parts [][]byte) {
 	t.Helper()
 	var want []json.RawMessage
-	isArray := len(trim(body)) > 0 && trim(body)[0] == '['
+	isArray := len(bytes.Trim(body, space)) > 0 && bytes.Trim(body, space)[0] == '['
 	if isArray && json.Unmarshal(body, &want) == nil {
-		equal := slices.EqualFunc(parts, want, func(a []byte, b json.RawMessage) bool { return bytes.Equal(a, trim(b)) })
+		equal := slices.EqualFunc(parts, want, func(a []byte, b json.RawMessage) bool { return bytes.Equal(a, bytes.Trim(b, space)) })
 		if !equal {
 			t.Fatalf("split %q into %q, want %q", body, parts, want)
 		}
