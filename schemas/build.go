@@ -196,6 +196,8 @@ type parts struct {
 	at      *place
 	list    []*jsonschema.Schema
 	never   bool
+
+	unevaluated []*unevaluated
 }
 
 func (p *parts) add(s *jsonschema.Schema) {
@@ -206,7 +208,16 @@ func (p *parts) add(s *jsonschema.Schema) {
 		p.never = p.never || !*s.Bool
 		return
 	}
-	if why := beyond(s); why != "" {
+	why := beyond(s)
+	if why == "" && (s.UnevaluatedProperties != nil || s.UnevaluatedItems != nil) {
+		if u, ok := newUnevaluated(s); ok {
+			p.unevaluated = append(p.unevaluated, u)
+			p.node.whole = true
+		} else {
+			why = "unevaluated"
+		}
+	}
+	if why != "" {
 		p.builder.opaque[why]++
 		if !slices.Contains(p.node.opaque, s) {
 			p.node.opaque = append(p.node.opaque, s)
@@ -229,13 +240,10 @@ func (p *parts) add(s *jsonschema.Schema) {
 	}
 }
 
-// beyond names what a checker cannot decide of a schema: "" if there is nothing.
+// beyond names what a checker cannot decide of a schema: "" if there is nothing. Of what
+// is unevaluated it depends on more than the schema itself.
 func beyond(s *jsonschema.Schema) string {
 	switch {
-	case s.UnevaluatedProperties != nil:
-		return "unevaluatedProperties"
-	case s.UnevaluatedItems != nil:
-		return "unevaluatedItems"
 	case s.ContentEncoding != nil || s.ContentMediaType != nil || s.ContentSchema != nil:
 		return "content"
 	case s.DynamicRef != nil || s.RecursiveRef != nil:
@@ -477,7 +485,7 @@ func (p *parts) array() *arrayNode {
 			n := len(tuple)
 			a.most = atMost(a.most, &n)
 		}
-		longest = max(longest, len(tuple), len(s.PrefixItems))
+		longest = max(longest, len(tuple), len(s.PrefixItems)) // what is unevaluated is so by its index
 		if isUnique(s) {
 			a.unique = true
 			a.repeats = append(a.repeats, p.builder.onlyUnique(s))
@@ -502,6 +510,11 @@ func (p *parts) array() *arrayNode {
 				list = append(list, tuple[i])
 			default:
 				list = append(list, rest)
+			}
+		}
+		for _, u := range p.unevaluated {
+			if !u.item(i) {
+				list = append(list, u.schema.UnevaluatedItems)
 			}
 		}
 		if n := p.builder.node(list, nil); i < longest {

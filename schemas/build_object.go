@@ -29,6 +29,18 @@ func (p *parts) object(names map[string]bool) *objectNode {
 			o.shallow = append(o.shallow, only)
 		}
 	}
+	for _, u := range p.unevaluated {
+		others := u.others(b)
+		switch {
+		case others == nil:
+		case len(others.patterns) > 0:
+			o.patterned = append(o.patterned, *others)
+		case others.rest == nil:
+			o.closed = true
+		default:
+			rest = append(rest, u.schema.UnevaluatedProperties)
+		}
+	}
 	o.rest = b.node(rest, nil)
 	for _, name := range sortedKeys(names) {
 		var list []*jsonschema.Schema
@@ -37,6 +49,11 @@ func (p *parts) object(names map[string]bool) *objectNode {
 			more, bars := memberOf(s, name)
 			list = append(list, more...)
 			forbidden = forbidden || bars
+		}
+		for _, u := range p.unevaluated {
+			if s := u.schema.UnevaluatedProperties; s != nil && !u.property(name) {
+				list = append(list, s)
+			}
 		}
 		var at *place
 		if p.at != nil {

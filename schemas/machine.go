@@ -70,6 +70,9 @@ func (m *machine) value(n *node, i int) int {
 	if i >= len(d) {
 		return failed
 	}
+	if n.whole && m.collect {
+		return m.asWhole(n, i)
+	}
 	var end int
 	switch c := d[i]; c {
 	case '"':
@@ -147,6 +150,15 @@ func (m *machine) mismatch(n *node, i int) int {
 	}
 	end := m.skip(i)
 	if end >= 0 {
+		m.explain(n.roots, i, end)
+	}
+	return end
+}
+
+// asWhole collects what is wrong with a value by the library alone.
+func (m *machine) asWhole(n *node, i int) int {
+	end := m.skip(i)
+	if end >= 0 && !m.holds(n, i) {
 		m.explain(n.roots, i, end)
 	}
 	return end

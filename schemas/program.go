@@ -28,7 +28,10 @@ type node struct {
 	plain bool
 	// anything: every well-formed value is good, and nothing in it is captured.
 	anything bool
-	slot     int // where the place of the value is kept, or -1
+	// whole: what fails in an array or object changes what else fails, so that the library
+	// explains all of it.
+	whole bool
+	slot  int // where the place of the value is kept, or -1
 }
 
 // textNode is what is checked of a string.
