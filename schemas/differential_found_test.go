@@ -14,6 +14,8 @@ func TestDifferencesOnceFound(t *testing.T) {
 	}{
 		{"a control character where a name that needs escapes was predicted", `{"properties":{"q\"q":{},"\u0000":{},"t\t\\":{}}}`, []string{`/q"q`, "/t\t\\"},
 			[]string{`{"q\"q":1}`, "{\"\x001}", "{\"\x00:1}", `{"q\u0022q":2,"\u0000":3,"t\t\\":4}`, `{"q\"q":2,"\u0000":3,"t\t\\":4,"":1}`, `{"q\"q":2,"\u0000":3,"t\t\\":4,"q\"q":2}`}},
+		{"an open pattern that ends in an optional group", `{"patternProperties":{"^x(ab)?":{"type":"null"}},"additionalProperties":{"not":{"pattern":"^(?:ab)?"}}}`, nil,
+			[]string{`{"xax":1}`, `{"xax":null}`, `{"y":"ax"}`, `{"y":"ab"}`, `{"y":1}`}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := mustCompile(t, c.schema)

@@ -114,6 +114,9 @@ func simplePattern(tree *syntax.Regexp) (s sequence, ok bool) {
 			return s, false
 		}
 	}
+	for n := len(s.elements); !s.closed && n > 0 && canBeEmpty(s.elements[n-1:]); n-- {
+		s.elements = s.elements[:n-1] // whether that is there makes no difference
+	}
 	return s, sure(s.elements, nil)
 }
 
