@@ -9,7 +9,10 @@ import (
 )
 
 // checkBlock is how many bytes are read at a time; a line may be longer.
-const checkBlock = 1 << 20
+const checkBlock = 256 << 10
+
+// keptBlock is how large a block may have grown and be used again.
+const keptBlock = 2 << 20
 
 // block is a run of whole lines, and then what came of it. Blocks are used again and
 // again: who has one has it alone.
@@ -28,14 +31,13 @@ type block struct {
 
 func newBlock() *block { return &block{done: make(chan error, 1)} }
 
-// clear makes the block ready to be filled. What it has grown to for a few long lines
-// is let go.
+// clear makes the block ready to be filled.
 func (b *block) clear() {
-	if b.data = b.data[:0]; cap(b.data) > 2*checkBlock {
+	if b.data = b.data[:0]; cap(b.data) > keptBlock {
 		b.data = nil
 	}
 	b.first, b.size, b.counts = 0, 0, counts{}
-	if b.out.Reset(); b.out.Cap() > 2*checkBlock {
+	if b.out.Reset(); b.out.Cap() > keptBlock {
 		b.out, b.enc = bytes.Buffer{}, nil
 	}
 }
