@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lazaret/lazaret"
 	"github.com/lazaret/lazaret/internal/jsonread"
 )
 
@@ -41,12 +42,13 @@ type tally struct {
 	schemas, uncompiled, opaqueSchemas                 int
 	opaque                                             map[string]int
 	refused                                            map[string]int
-	bytes                                              int
+	bytes, large, costly                               int
 }
 
 func (t *tally) add(o *tally) {
 	t.pairs, t.good, t.bad, t.malformed, t.broken = t.pairs+o.pairs, t.good+o.good, t.bad+o.bad, t.malformed+o.malformed, t.broken+o.broken
 	t.spans, t.unsure, t.bytes = t.spans+o.spans, t.unsure+o.unsure, t.bytes+o.bytes
+	t.large, t.costly = t.large+o.large, t.costly+o.costly
 	t.schemas, t.uncompiled, t.opaqueSchemas = t.schemas+o.schemas, t.uncompiled+o.uncompiled, t.opaqueSchemas+o.opaqueSchemas
 	for k, n := range o.opaque {
 		t.opaque[k] += n
@@ -60,8 +62,8 @@ func newTally() *tally { return &tally{opaque: map[string]int{}, refused: map[st
 
 func (t *tally) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d pairs of %d schemas (%d more did not compile): %d good, %d bad, %d not JSON, %d that neither could judge; %d MB; %d values captured",
-		t.pairs, t.schemas, t.uncompiled, t.good, t.bad, t.malformed, t.broken, t.bytes>>20, t.spans)
+	fmt.Fprintf(&b, "%d pairs of %d schemas (%d more did not compile): %d good, %d bad, %d not JSON, %d that neither could judge; %d MB, %d large, %d that cost too much; %d pointers",
+		t.pairs, t.schemas, t.uncompiled, t.good, t.bad, t.malformed, t.broken, t.bytes>>20, t.large, t.costly, t.spans)
 	fmt.Fprintf(&b, "\nschemas with a part that is left to the library: %d, and in them", t.opaqueSchemas)
 	for _, k := range sortedKeys(t.opaque) {
 		fmt.Fprintf(&b, " %s %d,", k, t.opaque[k])
@@ -185,6 +187,11 @@ func compareSchema(number uint64, count *tally) string {
 	if problem := c.payloads(rng, count); problem != "" {
 		return problem
 	}
+	if number%100 == 0 {
+		if problem := c.large(rng, count); problem != "" {
+			return problem
+		}
+	}
 	return c.atOnce()
 }
 
@@ -224,6 +231,47 @@ func (c *compared) payloads(rng *rand.Rand, count *tally) string {
 	return ""
 }
 
+// large judges payloads of many parts, of which the cost is counted.
+func (c *compared) large(rng *rand.Rand, count *tally) string {
+	g := &instanceMaker{rng: rng, root: c.schema.root, words: wordsOf(c.document)}
+	spans := make([]Span, len(c.pointers))
+	for range 4 {
+		v := g.make()
+		for range 3 {
+			v.repeat(rng, pick(rng, []int{3, 30, 300}))
+		}
+		w := &treeWriter{rng: rng}
+		if w.write(v); len(w.out) > 200_000 {
+			continue
+		}
+		count.large++
+		if problem := c.payload(w.out, spans, count); problem != "" {
+			return problem
+		}
+	}
+	return ""
+}
+
+// repeat makes an array or object in a value longer.
+func (t *jsonTree) repeat(rng *rand.Rand, n int) {
+	var all []*jsonTree
+	t.each(func(t *jsonTree) {
+		if len(t.items) > 0 {
+			all = append(all, t)
+		}
+	})
+	if len(all) == 0 {
+		return
+	}
+	at := pick(rng, all)
+	for i := range n {
+		at.items = append(at.items, at.items[rng.IntN(len(at.items))])
+		if at.kind == 'o' {
+			at.names = append(at.names, fmt.Sprintf("%s%d", pick(rng, at.names[:1]), i))
+		}
+	}
+}
+
 // payload judges one payload.
 func (c *compared) payload(payload []byte, spans []Span, count *tally) string {
 	count.pairs++
@@ -253,6 +301,9 @@ func (c *compared) payload(payload []byte, spans []Span, count *tally) string {
 		count.malformed++
 		return ""
 	default:
+		if want.Reasons[0].Code == lazaret.CodeSchemaCost {
+			count.costly++
+		}
 		count.bad++
 		return ""
 	}

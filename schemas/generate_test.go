@@ -213,8 +213,10 @@ func (g *schemaMaker) facet(s object, depth int) {
 		g.combine(s, depth)
 	case n < 18:
 		g.idiom(s, depth)
+	case n < 19 && g.draft >= 2019 && g.one(2):
+		g.unevaluated(s, depth)
 	case n < 19:
-		g.names4(s, depth)
+		g.aboutNames(s, depth)
 	default:
 		g.rare(s, depth)
 	}
@@ -340,11 +342,25 @@ func (g *schemaMaker) strings(s object) {
 		s["maxLength"] = g.rng.IntN(6)
 	}
 	if g.one(2) {
-		s["pattern"] = pick(g.rng, allPatterns)
+		s["pattern"] = g.pattern()
 	}
 	if g.one(2) {
 		s["format"] = pick(g.rng, allFormats)
 	}
+}
+
+func (g *schemaMaker) pattern() string {
+	if !g.one(3) {
+		return pick(g.rng, allPatterns)
+	}
+	source := randomPattern(g.rng, 1)
+	if !g.one(3) {
+		source = "^" + source
+	}
+	if g.one(2) {
+		source += "$"
+	}
+	return source
 }
 
 // objects adds what is said of the members of an object.
@@ -373,7 +389,7 @@ func (g *schemaMaker) objects(s object, depth int) object {
 	if g.one(5) {
 		patterns := object{}
 		for range 1 + g.rng.IntN(3) {
-			patterns[pick(g.rng, allPatterns)] = g.schema(depth - 1)
+			patterns[g.pattern()] = g.schema(depth - 1)
 		}
 		s["patternProperties"] = patterns
 	}
@@ -406,8 +422,8 @@ func (g *schemaMaker) someNames(n int) []any {
 	return unrepeated(list)
 }
 
-// names4 adds what depends on the names of members.
-func (g *schemaMaker) names4(s object, depth int) {
+// aboutNames adds what depends on the names of members.
+func (g *schemaMaker) aboutNames(s object, depth int) {
 	dependent := func(sub bool) object {
 		m := object{}
 		for range 1 + g.rng.IntN(2) {
@@ -556,6 +572,37 @@ func (g *schemaMaker) idiom(s object, depth int) {
 		branches = append(branches, branch)
 	}
 	s[keyword] = branches
+}
+
+// unevaluated adds a keyword that asks what others at the same place have looked at.
+func (g *schemaMaker) unevaluated(s object, depth int) {
+	part := g.objects
+	if g.one(2) {
+		s["unevaluatedProperties"] = g.closing(depth)
+	} else {
+		s["unevaluatedItems"] = g.closing(depth)
+		part = func(s object, depth int) object { g.arrays(s, depth); return s }
+	}
+	part(s, depth)
+	for range 1 + g.rng.IntN(3) {
+		sub := part(object{}, depth-1)
+		if g.one(4) {
+			sub["unevaluatedProperties"], sub["unevaluatedItems"] = g.closing(depth-1), g.closing(depth-1)
+		}
+		switch keyword := pick(g.rng, []string{"allOf", "anyOf", "oneOf", "if", "dependentSchemas", "not", "$ref"}); keyword {
+		case "if":
+			s["if"], s["then"], s["else"] = sub, part(object{}, depth-1), part(object{}, depth-1)
+		case "dependentSchemas":
+			s[keyword] = object{pick(g.rng, g.names): sub}
+		case "not":
+			s[keyword] = object{"not": sub}
+		case "$ref":
+			g.reference(s)
+		default:
+			list, _ := s[keyword].([]any)
+			s[keyword] = append(list, sub)
+		}
+	}
 }
 
 func (g *schemaMaker) reference(s object) {
