@@ -31,6 +31,8 @@ type compiled struct {
 	expr     *expression
 	when     *expression // nil if the rule always applies
 	whole    bool        // it reads more of the event than is captured
+	quick    quick       // nil if there is no quick way
+	applies  quick       // when; nil if the rule always applies
 }
 
 // Len is how many rules the program has.
@@ -91,6 +93,12 @@ func Compile(set Set) (*Program, error) {
 				return nil, r.compileError("when", r.When, problem)
 			}
 			c.when, p.meta = when, p.meta.or(when.meta)
+		}
+		if c.when == nil || c.when.quick != nil {
+			c.quick = c.expr.quick
+		}
+		if c.when != nil {
+			c.applies = c.when.quick
 		}
 		c.whole = c.expr.whole || c.when != nil && c.when.whole
 		p.rules = append(p.rules, c)
@@ -174,7 +182,8 @@ func (l *language) config() *conf.Config {
 type expression struct {
 	program  *vm.Program
 	paths    []string
-	whole    bool // it reads the event by more than the names of its members
+	quick    quick // nil if there is no quick way
+	whole    bool  // it reads the event by more than the names of its members
 	meta     uses
 	operands operands
 }
@@ -223,7 +232,8 @@ func (l *language) compile(source string) (e *expression, p *problem) {
 	if err != nil {
 		return nil, fromLibrary(err)
 	}
-	return &expression{program: program, paths: in.paths, whole: in.whole, meta: in.meta, operands: operands}, nil
+	k := &maker{captures: &l.captures}
+	return &expression{program: program, quick: k.make(tree.Node), paths: in.paths, whole: in.whole, meta: in.meta, operands: operands}, nil
 }
 
 // typeName says what a Go type is to the writer of a rule.

@@ -89,6 +89,7 @@ func NewContract(cfg ContractConfig) (*Contract, error) {
 	c.workers.New = func() any {
 		w := newWorker()
 		w.spans = make([]schemas.Span, len(pointers))
+		w.passed = make([]bool, len(c.rules))
 		return w
 	}
 	if cfg.Reference {

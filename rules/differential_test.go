@@ -60,7 +60,7 @@ func (w writer) value(depth int, within bool) string {
 	if depth <= 0 || w.IntN(4) == 0 {
 		switch {
 		case within && w.IntN(2) == 0:
-			return w.one("#", "#"+w.member(), "#"+w.member(), "#"+w.member()+w.member(), "#index", "."+w.one("a", "b", "c"))
+			return w.one("#", "#"+w.member(), "#"+w.member(), "#"+w.member()+w.member(), "."+w.one("a", "b", "c"))
 		case w.IntN(3) > 0:
 			return w.place()
 		}
@@ -201,8 +201,8 @@ func (w writer) set() Set {
 	return set
 }
 
-// pair are two contracts that differ in how they judge.
-func pair(t testing.TB, set Set) (fast, reference *Contract) {
+// twoContracts are two contracts that differ in how they judge.
+func twoContracts(t testing.TB, set Set) (fast, reference *Contract) {
 	change := func(c *ContractConfig) { c.ID, c.Key, c.Time = "/a", "/items/0/b", "/t" }
 	return contract(t, set, change), contract(t, set, change, func(c *ContractConfig) { c.Reference = true })
 }
@@ -218,7 +218,7 @@ func TestSameVerdictAsReference(t *testing.T) {
 	seen := map[string]int{}
 	for round := range rounds {
 		set := w.set()
-		fast, reference := pair(t, set)
+		fast, reference := twoContracts(t, set)
 		for range 12 {
 			e := event(w.event())
 			want, err := reference.Judge(t.Context(), e)
@@ -227,7 +227,7 @@ func TestSameVerdictAsReference(t *testing.T) {
 			}
 			got, err := fast.Judge(t.Context(), e)
 			if err != nil || !reflect.DeepEqual(got, want) {
-				t.Fatalf("seed %d, round %d: %s\n%s\ngot  %+v, %v\nwant %+v", seed, round, show(set), e.Data, got, err, want)
+				t.Fatalf("seed %d, round %d: %s\n%s\ngot  %+v, %v\nwant %+v", seed, round, written(set), e.Data, got, err, want)
 			}
 			seen[string(want.Status)]++
 			for _, r := range append(want.Reasons, want.Warnings...) {
@@ -243,7 +243,7 @@ func TestSameVerdictAsReference(t *testing.T) {
 	}
 }
 
-func show(set Set) string {
+func written(set Set) string {
 	var b strings.Builder
 	for _, r := range set.Rules {
 		fmt.Fprintf(&b, "\n%s: %s  WHEN %s", r.ID, r.Expr, r.When)
@@ -288,7 +288,7 @@ func TestVeryManyPlaces(t *testing.T) {
 	for i := range MaxRules {
 		set.Rules = append(set.Rules, Rule{ID: fmt.Sprintf("r%d", i), Expr: fmt.Sprintf("event.a%d.b == event.c%d", i, i)})
 	}
-	fast, reference := pair(t, set)
+	fast, reference := twoContracts(t, set)
 	if n := len(fast.cfg.Rules.captures.pointers); n != maxCaptures {
 		t.Errorf("%d places are captured", n)
 	}

@@ -25,6 +25,8 @@ type worker struct {
 	verdict lazaret.Verdict
 	spans   []schemas.Span
 	shown   shown
+	view    view
+	passed  []bool // the rules that the event is known to be good for
 }
 
 // shown says how much of the event is in the environment.
@@ -50,6 +52,8 @@ func newWorker() *worker {
 func (w *worker) forget() {
 	w.env.Event, w.env.Meta = nil, nil
 	w.source, w.verdict, w.shown = source{}, lazaret.Verdict{}, nothing
+	w.view.data, w.view.element = "", ""
+	clear(w.view.members[:])
 }
 
 // outcome is what a rule says of an event.

@@ -178,7 +178,7 @@ func (c *stepClock) Now() time.Time {
 func TestSlowRuleIsSuspended(t *testing.T) {
 	var told []string
 	build := func(step func(int) time.Duration) *Contract {
-		c := contract(t, Set{Rules: []Rule{{ID: "slow", Expr: "event.a > 3"}}}, func(cfg *ContractConfig) {
+		c := contract(t, Set{Rules: []Rule{{ID: "slow", Expr: "int(event.a) > 3"}}}, func(cfg *ContractConfig) {
 			cfg.OnSuspend = func(rule string, took time.Duration) { told = append(told, rule+" "+took.String()) }
 		})
 		c.clock = (&stepClock{step: step}).Now

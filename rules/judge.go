@@ -18,8 +18,14 @@ type source struct {
 
 // judgeRules runs every rule on the worker's event, and adds the warnings to the verdict.
 func (c *Contract) judgeRules(w *worker) (reasons []lazaret.Reason, err error) {
+	if c.passQuickly(w) == len(c.rules) {
+		return nil, nil
+	}
 	for i := range c.rules {
 		r := &c.rules[i]
+		if w.passed[i] {
+			continue
+		}
 		if err := c.show(w, r.whole || c.checker == nil); err != nil {
 			return nil, err
 		}
@@ -35,6 +41,34 @@ func (c *Contract) judgeRules(w *worker) (reasons []lazaret.Reason, err error) {
 		}
 	}
 	return reasons, nil
+}
+
+// passQuickly finds the rules that the event is surely good for, and counts them.
+func (c *Contract) passQuickly(w *worker) (count int) {
+	if c.checker == nil {
+		return 0
+	}
+	var start time.Time
+	if c.cfg.OnRule != nil {
+		start = c.clock()
+	}
+	v := w.look()
+	for i := range c.rules {
+		w.passed[i] = !c.suspended[i].Load() && c.rules[i].good(v)
+		if w.passed[i] {
+			count++
+		}
+	}
+	if c.cfg.OnRule == nil || count == 0 {
+		return count
+	}
+	share := c.clock().Sub(start) / time.Duration(count)
+	for i := range c.rules {
+		if w.passed[i] {
+			c.cfg.OnRule(c.rules[i].id, share)
+		}
+	}
+	return count
 }
 
 // reason is why an event is not good for the rule.
