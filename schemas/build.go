@@ -14,8 +14,9 @@ import (
 // slower, and says the same.
 const (
 	maxProgram = 20_000
-	maxNames   = 60_000 // of one node; predictions are kept in 16 bits
-	maxViews   = 50_000
+	maxNames   = 60_000  // of one node; predictions are kept in 16 bits
+	maxTable   = 500_000 // properties of all nodes together
+	maxViews   = 500_000 // properties that all views together look at
 )
 
 // place is where values are captured: below the root, by the names of members.
@@ -83,7 +84,7 @@ func (b *builder) build(n *node) {
 	}
 	b.built[n] = true
 	p := &parts{builder: b, node: n, at: b.at[n]}
-	if len(b.nodes) > maxProgram {
+	if len(b.nodes) > maxProgram || b.next > maxTable {
 		b.opaque["size"]++
 		n.opaque = n.roots
 		b.anyKind(n, p.at)

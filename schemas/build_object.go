@@ -258,7 +258,7 @@ func (b *builder) view(branch *node, index *objectNode) *branchView {
 	if branch.anything || branch.object == nil {
 		return v
 	}
-	if b.views++; inWhole(branch) || b.views > maxViews {
+	if b.views += 1 + len(branch.object.props); inWhole(branch) || b.views > maxViews {
 		v.whole = true
 		return v
 	}

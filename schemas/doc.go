@@ -11,6 +11,9 @@
 // as "lazaret:subject:version", so that a version never changes its meaning; nothing is
 // read from files or from the network.
 //
+// Payloads are judged by a [Checker], in one pass over their bytes; the schema library
+// explains what is bad, and decides alone what the checker cannot.
+//
 // A payload that breaks the schema is a list of [lazaret.Reason]; an error of this
 // package means that we failed or that a schema was refused. Reasons are built from the
 // kind of a failure, from pointers and from what the schema says: no value of the
