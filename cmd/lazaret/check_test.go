@@ -28,7 +28,7 @@ func checkText(t *testing.T, text []byte, o checkOptions) (checked, string) {
 // blocks have to be used again many times.
 func TestCheckDoesNotDependOnWorkers(t *testing.T) {
 	contract := clickstreamContract(t)
-	text, n := events(t, 12<<20, 768, 0.3)
+	text, n := events(t, 6<<20, 768, 0.3)
 	want, lines := checkText(t, text, checkOptions{judge: contract, workers: 1})
 	if want.Events != n || int64(strings.Count(lines, "\n")) != n || want.Quarantined == 0 || len(want.examples) != len(want.Reasons) {
 		t.Fatalf("%d events, %d lines: %+v", n, strings.Count(lines, "\n"), want)
@@ -63,7 +63,7 @@ func TestFoundCountsEventsAndNotReasons(t *testing.T) {
 // What fails to write ends the check, whatever is still to be read.
 func TestCheckEndsWhenLinesCannotBeWritten(t *testing.T) {
 	broken := errors.New("broken")
-	text, _ := events(t, 16<<20, 768, 0)
+	text, _ := events(t, 8<<20, 768, 0)
 	o := checkOptions{judge: clickstreamContract(t), workers: 2, maxEvent: 1 << 20, all: true, lines: failingWriter{broken}, report: func(counts) {}}
 	if _, err := check(t.Context(), bytes.NewReader(text), o); !errors.Is(err, broken) {
 		t.Errorf("got %v", err)
