@@ -55,6 +55,7 @@ type server struct {
 	logs *os.File
 	// limit is how large a file the server may write, in blocks of 512 bytes; 0 is no limit.
 	limit int
+	env   []string // beside the environment of the test
 }
 
 func newServer(t testing.TB) *server {
@@ -97,7 +98,7 @@ func (s *server) start() {
 		args = append([]string{"sh", "-c", fmt.Sprintf(`ulimit -f %d; exec "$@"`, s.limit), "sh"}, args...)
 	}
 	s.cmd = exec.Command(args[0], args[1:]...)
-	s.cmd.Stdout, s.cmd.Stderr = s.logs, s.logs
+	s.cmd.Stdout, s.cmd.Stderr, s.cmd.Env = s.logs, s.logs, append(os.Environ(), s.env...)
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
