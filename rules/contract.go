@@ -89,7 +89,7 @@ func NewContract(cfg ContractConfig) (*Contract, error) {
 	c.workers.New = func() any {
 		w := newWorker()
 		w.spans = make([]schemas.Span, len(pointers))
-		w.passed = make([]bool, len(c.rules))
+		w.answers = make([]answer, len(c.rules))
 		return w
 	}
 	if cfg.Reference {
@@ -120,7 +120,8 @@ func (c *Contract) Judge(ctx context.Context, e *lazaret.Event) (lazaret.Verdict
 	v := &w.verdict
 	v.Version = c.cfg.Version
 	if most := c.cfg.MaxEvent; most > 0 && len(e.Data) > most {
-		return c.finish(v, []lazaret.Reason{{Code: lazaret.CodeSize, Message: fmt.Sprintf("the event is larger than %d bytes, the most that one event may have", most)}}), nil
+		finish(v, []lazaret.Reason{{Code: lazaret.CodeSize, Message: fmt.Sprintf("the event is larger than %d bytes, the most that one event may have", most)}})
+		return *v, nil
 	}
 	ce, reasons := cloudevents.Parse(e)
 	payload := e.Data
@@ -144,7 +145,8 @@ func (c *Contract) Judge(ctx context.Context, e *lazaret.Event) (lazaret.Verdict
 			return lazaret.Verdict{}, err
 		}
 	}
-	return c.finish(v, reasons), nil
+	finish(v, reasons)
+	return *v, nil
 }
 
 // check holds the payload against the schema, and identifies it if it is JSON.
@@ -164,7 +166,8 @@ func (c *Contract) check(w *worker, payload []byte) (result schemas.Result, err 
 	return result, err
 }
 
-func (c *Contract) finish(v *lazaret.Verdict, reasons []lazaret.Reason) lazaret.Verdict {
+// finish completes a verdict with its status and its reasons.
+func finish(v *lazaret.Verdict, reasons []lazaret.Reason) {
 	v.Status = lazaret.Accepted
 	if len(reasons) > 0 {
 		v.Status = lazaret.Quarantined
@@ -175,7 +178,6 @@ func (c *Contract) finish(v *lazaret.Verdict, reasons []lazaret.Reason) lazaret.
 	if len(v.Warnings) > 0 {
 		v.Warnings, _ = lazaret.SortReasons(v.Warnings)
 	}
-	return *v
 }
 
 // wellFormed says whether the payload is JSON: the codes of the reader begin with json.

@@ -298,3 +298,27 @@ func TestVeryManyPlaces(t *testing.T) {
 		}
 	}
 }
+
+// On the events of the workload, good and bad, the verdicts are those of the reference.
+func TestSameVerdictOnTheWorkload(t *testing.T) {
+	fast, reference := clickstream(t, false, nil), clickstream(t, true, nil)
+	rules := map[string]int{}
+	for _, size := range []int{768, 10240} {
+		events, _ := clickstreamEvents(t, size, 0.5)
+		for _, e := range events {
+			want, err := reference.Judge(t.Context(), e)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := fast.Judge(t.Context(), e); err != nil || !reflect.DeepEqual(got, want) {
+				t.Fatalf("%s\ngot  %+v, %v\nwant %+v", e.Data, got, err, want)
+			}
+			for _, r := range append(want.Reasons, want.Warnings...) {
+				rules[r.Rule]++
+			}
+		}
+	}
+	if len(rules) != 7 { // all six, and none
+		t.Errorf("not every rule has failed: %v", rules)
+	}
+}

@@ -26,7 +26,7 @@ type worker struct {
 	spans   []schemas.Span
 	shown   shown
 	view    view
-	passed  []bool // the rules that the event is known to be good for
+	answers []answer // of the quick way, by rule
 }
 
 // shown says how much of the event is in the environment.
@@ -52,8 +52,11 @@ func newWorker() *worker {
 func (w *worker) forget() {
 	w.env.Event, w.env.Meta = nil, nil
 	w.source, w.verdict, w.shown = source{}, lazaret.Verdict{}, nothing
-	w.view.data, w.view.element = "", ""
-	clear(w.view.members[:])
+	w.view.data = ""
+	if w.view.element != "" {
+		w.view.element = ""
+		clear(w.view.members[:])
+	}
 }
 
 // outcome is what a rule says of an event.

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unsafe"
 
 	"github.com/lazaret/lazaret"
 	"github.com/lazaret/lazaret/internal/cloudevents"
@@ -85,13 +86,22 @@ func (l located) find(payload []byte, spans []schemas.Span) []byte {
 
 // identifyBySpans is identify for a payload that is good, of which the places are known.
 func (c *Contract) identifyBySpans(v *lazaret.Verdict, payload []byte, spans []schemas.Span) {
-	v.ID = scalarText(c.id.find(payload, spans))
-	v.Key = scalarText(c.key.find(payload, spans))
+	id, key := scalarText(c.id.find(payload, spans)), scalarText(c.key.find(payload, spans))
+	// One allocation for the two, which must not be parts of the payload. Of two strings one
+	// of which is empty, + gives the other one as it is.
+	if both := id + key; id == "" || key == "" {
+		v.ID, v.Key = strings.Clone(id), strings.Clone(key)
+	} else {
+		v.ID, v.Key = both[:len(id)], both[len(id):]
+	}
 	raw := c.time.find(payload, spans)
 	if len(raw) == 0 || raw[0] != '"' {
 		return
 	}
-	if t, err := time.Parse(time.RFC3339, scalarText(raw)); err == nil {
+	text := scalarText(raw)
+	if at, ok := readRFC3339(text); ok {
+		v.Time = time.Unix(int64(at.n), int64(at.f)).UTC()
+	} else if t, err := time.Parse(time.RFC3339, text); err == nil {
 		v.Time = t.UTC()
 	}
 }
@@ -122,19 +132,20 @@ func scalarAt(payload []byte, pointer string) string {
 	if !ok {
 		return ""
 	}
-	return scalarText(raw)
+	return strings.Clone(scalarText(raw))
 }
 
+// scalarText is the scalar as text. It may be a part of what it is given.
 func scalarText(raw []byte) string {
 	if len(raw) == 0 {
 		return ""
 	}
+	text := unsafe.String(unsafe.SliceData(raw), len(raw))
 	switch raw[0] {
 	case '{', '[', 'n':
 		return ""
 	case '"':
-		s, _ := jsonread.Unquote(raw)
-		return s
+		return unquoted(text)
 	}
-	return string(raw)
+	return text
 }

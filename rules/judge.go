@@ -18,20 +18,22 @@ type source struct {
 
 // judgeRules runs every rule on the worker's event, and adds the warnings to the verdict.
 func (c *Contract) judgeRules(w *worker) (reasons []lazaret.Reason, err error) {
-	if c.passQuickly(w) == len(c.rules) {
+	if c.answerQuickly(w) {
 		return nil, nil
 	}
 	for i := range c.rules {
 		r := &c.rules[i]
-		if w.passed[i] {
+		var out outcome
+		switch w.answers[i] {
+		case passes:
 			continue
-		}
-		if err := c.show(w, r.whole || c.checker == nil); err != nil {
-			return nil, err
-		}
-		out := c.evalRule(w, i)
-		if out.good {
-			continue
+		case unknown:
+			if err := c.show(w, r.whole || c.checker == nil); err != nil {
+				return nil, err
+			}
+			if out = c.evalRule(w, i); out.good {
+				continue
+			}
 		}
 		reason := r.reason(out)
 		if r.severity == Warn {
@@ -43,32 +45,43 @@ func (c *Contract) judgeRules(w *worker) (reasons []lazaret.Reason, err error) {
 	return reasons, nil
 }
 
-// passQuickly finds the rules that the event is surely good for, and counts them.
-func (c *Contract) passQuickly(w *worker) (count int) {
+// answerQuickly goes the quick way for each rule, and says whether the event passes all.
+func (c *Contract) answerQuickly(w *worker) (all bool) {
 	if c.checker == nil {
-		return 0
+		return false
 	}
 	var start time.Time
 	if c.cfg.OnRule != nil {
 		start = c.clock()
 	}
 	v := w.look()
+	known, passed := 0, 0
 	for i := range c.rules {
-		w.passed[i] = !c.suspended[i].Load() && c.rules[i].good(v)
-		if w.passed[i] {
-			count++
+		a := unknown
+		if !c.suspended[i].Load() {
+			a = c.rules[i].answer(v)
+		}
+		w.answers[i] = a
+		if a != unknown {
+			known++
+		}
+		if a == passes {
+			passed++
 		}
 	}
-	if c.cfg.OnRule == nil || count == 0 {
-		return count
+	if c.cfg.OnRule != nil && known > 0 {
+		c.tell(w, c.clock().Sub(start)/time.Duration(known))
 	}
-	share := c.clock().Sub(start) / time.Duration(count)
-	for i := range c.rules {
-		if w.passed[i] {
+	return passed == len(c.rules)
+}
+
+// tell reports the rules that have a quick answer, each with its share of the time.
+func (c *Contract) tell(w *worker, share time.Duration) {
+	for i, a := range w.answers {
+		if a != unknown {
 			c.cfg.OnRule(c.rules[i].id, share)
 		}
 	}
-	return count
 }
 
 // reason is why an event is not good for the rule.

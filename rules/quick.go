@@ -13,9 +13,9 @@ import (
 //
 // It accepts fast and explains slowly, as the checker of schemas does. A value is exactly
 // the one that the expression library would have or, wherever the library might fail or
-// the value is not surely the same, it is unsure. A rule of which the quick way says that
-// it does not apply, or that the event is good for it, is done; of any other the library
-// gives the outcome and its reason. What an evaluation costs is counted as well, never
+// the value is not surely the same, it is unsure. A rule that surely does not apply, or is
+// surely true or false, is done; of any other the library gives the outcome, and why it
+// has none. What an evaluation costs is counted as well, never
 // less than the library's budget would count.
 
 // kind is what a value is.
@@ -34,12 +34,11 @@ const (
 	kindDuration // a time.Duration
 )
 
-// value is a value of an expression.
+// value is a value of an expression. Two of them fit the registers that a call has.
 type value struct {
 	kind kind
 	n    int     // of an integer and of a boolean; seconds since 1970 of a moment; nanoseconds of a duration
-	nano int     // of a moment, from 0 to 999,999,999
-	f    float64 // of a float
+	f    float64 // of a float; of a moment, the nanoseconds, from 0 to 999,999,999
 	s    string  // a text; of a list or object, its JSON
 }
 
@@ -84,24 +83,39 @@ func (w *worker) look() *view {
 	return &w.view
 }
 
-// good says whether the rule surely does not apply or the event is surely good for it.
-func (r *compiled) good(v *view) bool {
+// verdicts of the quick way on one rule.
+type answer uint8
+
+const (
+	unknown answer = iota
+	passes         // or does not apply
+	fails
+)
+
+// answer is what the quick way says of the event.
+func (r *compiled) answer(v *view) answer {
 	if r.quick == nil {
-		return false
+		return unknown
 	}
 	if r.applies != nil {
 		v.left = MaxSteps
-		switch applies := r.applies(v); {
-		case v.left < 0:
-			return false
-		case applies.no():
-			return true
-		case !applies.yes():
-			return false
+		applies := r.applies(v)
+		if applies.kind != kindBool || v.left < 0 {
+			return unknown
+		}
+		if applies.n == 0 {
+			return passes
 		}
 	}
 	v.left = MaxSteps
-	return r.quick(v).yes() && v.left >= 0
+	good := r.quick(v)
+	switch {
+	case good.kind != kindBool || v.left < 0:
+		return unknown
+	case good.n == 0:
+		return fails
+	}
+	return passes
 }
 
 // spend counts steps of the budget.

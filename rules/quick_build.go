@@ -102,6 +102,9 @@ func (k *maker) binary(n *ast.BinaryNode) quick {
 	if x == nil || y == nil {
 		return nil
 	}
+	if n.Operator == "==" || n.Operator == "!=" {
+		return k.equality(n, x, y)
+	}
 	switch n.Operator {
 	case "and", "&&":
 		return func(v *view) value {
@@ -124,24 +127,14 @@ func (k *maker) binary(n *ast.BinaryNode) quick {
 			}
 			return y(v)
 		}
-	case "==":
-		return func(v *view) value { return equals(x(v), y(v)) }
-	case "!=":
-		return func(v *view) value {
-			a := equals(x(v), y(v))
-			if a.kind == kindBool {
-				a.n = 1 - a.n
-			}
-			return a
-		}
 	case "<", "<=", ">", ">=":
-		holds := test(n.Operator)
+		orders := accepted(n.Operator)
 		return func(v *view) value {
 			order, ok := compare(x(v), y(v))
 			if !ok {
 				return value{}
 			}
-			return truth(holds(order))
+			return truth(orders>>(order+1)&1 == 1)
 		}
 	case "startsWith":
 		return affix(x, y, strings.HasPrefix)
@@ -151,6 +144,42 @@ func (k *maker) binary(n *ast.BinaryNode) quick {
 		return affix(x, y, strings.Contains)
 	}
 	return nil
+}
+
+// equality is the operators == and !=.
+func (k *maker) equality(n *ast.BinaryNode, x, y quick) quick {
+	is := func(v *view) value { return equals(x(v), y(v)) }
+	leaf, ok := k.slot(n.Left)
+	if c, constant := literal(n.Right); ok && constant && c.kind == kindText && plain(c.s) {
+		is = textAt(leaf, c.s, x)
+	}
+	if n.Operator == "!=" {
+		return negated(is)
+	}
+	return is
+}
+
+// textAt says whether the text at a slot, which x reads, is a certain one. It compares the
+// bytes where they stand: most texts are written without escapes, and an escape is longer
+// than what it stands for.
+func textAt(slot int, want string, x quick) quick {
+	quoted, c := `"`+want+`"`, words(want)
+	return func(v *view) value {
+		at := v.spans[slot]
+		raw := v.data[at.Start:at.End]
+		switch {
+		case raw == quoted:
+			return truth(true)
+		case raw != "" && raw[0] == '"' && (len(raw) < len(quoted) || strings.IndexByte(raw, '\\') < 0):
+			return truth(false)
+		}
+		return equals(x(v), c)
+	}
+}
+
+// plain says whether a text is written in JSON as it is.
+func plain(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == '"' || r == '\\' })
 }
 
 // onlyTruth is the value if it is true or false.
@@ -253,6 +282,24 @@ func members(x quick, steps []step) quick {
 		x = func(v *view) value { return memberOf(from(v), name) }
 	}
 	return x
+}
+
+// slot is that of the place of the event that a node reads, if it does that alone.
+func (k *maker) slot(n ast.Node) (slot int, ok bool) {
+	a, ok := accessOf(n)
+	at := &k.captures.root
+	for _, step := range a.steps {
+		name, isText := step.(string)
+		if at != nil && isText {
+			at = at.member(name)
+		} else {
+			at = nil
+		}
+	}
+	if !ok || at == nil || at == &k.captures.root {
+		return 0, false
+	}
+	return at.slot, true
 }
 
 // captured is a place of the event.
@@ -382,5 +429,5 @@ func (k *maker) element(name string) quick {
 }
 
 func moment(t time.Time) value {
-	return value{kind: kindMoment, n: int(t.Unix()), nano: t.Nanosecond()}
+	return value{kind: kindMoment, n: int(t.Unix()), f: float64(t.Nanosecond())}
 }

@@ -97,6 +97,9 @@ func (k *maker) charged(name string, args []ast.Node) quick {
 		} else {
 			v.spend(weight * (len(a.s) / bytesPerStep))
 		}
+		if v.left < 0 { // what is paid for is not begun
+			return value{}
+		}
 		return a
 	}
 }
@@ -190,11 +193,24 @@ func (k *maker) date(args []ast.Node) quick {
 		t := readTime(constant.s, forms)
 		return func(*view) value { return t }
 	}
-	return func(v *view) value {
+	slow := func(v *view) value {
 		if a := x(v); a.kind == kindText {
 			return readTime(a.s, forms)
 		}
 		return value{}
+	}
+	slot, ok := k.slot(args[0])
+	if !ok || !usual(forms) {
+		return slow
+	}
+	return func(v *view) value {
+		// A text with an escape is not of the usual form.
+		if at := v.spans[slot]; at.End > at.Start+2 && v.data[at.Start] == '"' {
+			if t, ok := readRFC3339(v.data[at.Start+1 : at.End-1]); ok {
+				return t
+			}
+		}
+		return slow(v)
 	}
 }
 

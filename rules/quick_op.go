@@ -35,7 +35,7 @@ func same(a, b value) value {
 	case kindList, kindObject:
 		return value{}
 	}
-	return truth(a.n == b.n && a.nano == b.nano)
+	return truth(a.n == b.n && a.f == b.f)
 }
 
 // holds says whether there are values in the value.
@@ -57,7 +57,7 @@ func compare(a, b value) (order int, ok bool) {
 		return sign(a.s, b.s), true
 	case kindMoment:
 		if a.n == b.n {
-			return sign(a.nano, b.nano), true
+			return sign(a.f, b.f), true
 		}
 		return sign(a.n, b.n), true
 	case kindDuration:
@@ -86,17 +86,18 @@ func (v value) real() float64 {
 	return v.f
 }
 
-// tests are the operators that compare.
-func test(operator string) func(order int) bool {
+// accepted are the orders for which an operator that compares is true, a bit for each:
+// before, at and after.
+func accepted(operator string) int {
 	switch operator {
 	case "<":
-		return func(order int) bool { return order < 0 }
+		return 0b001
 	case "<=":
-		return func(order int) bool { return order <= 0 }
+		return 0b011
 	case ">":
-		return func(order int) bool { return order > 0 }
+		return 0b100
 	}
-	return func(order int) bool { return order >= 0 }
+	return 0b110
 }
 
 // calculate is one of the operators of arith.go.
@@ -188,11 +189,11 @@ const second = 1_000_000_000 // nanoseconds
 // later is the moment that many nanoseconds after a moment.
 func later(m value, nanos int) value {
 	m.n += nanos / second
-	m.nano += nanos % second
-	if m.nano < 0 {
-		m.n, m.nano = m.n-1, m.nano+second
-	} else if m.nano >= second {
-		m.n, m.nano = m.n+1, m.nano-second
+	m.f += float64(nanos % second)
+	if m.f < 0 {
+		m.n, m.f = m.n-1, m.f+second
+	} else if m.f >= second {
+		m.n, m.f = m.n+1, m.f-second
 	}
 	return m
 }
@@ -203,7 +204,7 @@ func between(from, to value) value {
 	if seconds > math.MaxInt32 || seconds < -math.MaxInt32 {
 		return value{}
 	}
-	return value{kind: kindDuration, n: seconds*second + to.nano - from.nano}
+	return value{kind: kindDuration, n: seconds*second + int(to.f-from.f)}
 }
 
 // absolute is the function abs.

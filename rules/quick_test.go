@@ -27,7 +27,7 @@ func unquick(t *testing.T, v value) any {
 	case kindText:
 		return v.s
 	case kindMoment:
-		return time.Unix(int64(v.n), int64(v.nano)).UTC()
+		return time.Unix(int64(v.n), int64(v.f)).UTC()
 	case kindDuration:
 		return time.Duration(v.n)
 	}
@@ -143,7 +143,7 @@ func TestUsualRulesAreQuick(t *testing.T) {
 			t.Fatalf("%s: %v", expr, err)
 		}
 		w := onEvent(t, p, data)
-		if !p.rules[0].good(w.look()) {
+		if p.rules[0].answer(w.look()) != passes {
 			t.Errorf("%s: not surely good", expr)
 		}
 		if out := w.eval(&p.rules[0]); !out.good {
@@ -188,5 +188,37 @@ func TestReadNumber(t *testing.T) {
 		if got := readNumber(s); got != want {
 			t.Fatalf("%s: got %v, want %v", s, got, want)
 		}
+	}
+}
+
+// What a verdict keeps is no part of the payload, whose bytes are the caller's.
+func TestVerdictKeepsNothingOfThePayload(t *testing.T) {
+	c := contract(t, Set{}, func(c *ContractConfig) { c.ID, c.Key = "/id", "/key" })
+	for _, data := range []string{`{"id":"abc","key":"def"}`, `{"id":"abc"}`, `{"key":"def"}`, `{"id":12345,"key":true}`, `{"id":"\u0061bc","key":"d\"f"}`} {
+		e := event(data)
+		v, err := c.Judge(t.Context(), e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		id, key := string([]byte(v.ID)), string([]byte(v.Key))
+		for i := range e.Data {
+			e.Data[i] = '#'
+		}
+		if v.ID != id || v.Key != key || id+key == "" {
+			t.Errorf("%s: %q and %q became %q and %q", data, id, key, v.ID, v.Key)
+		}
+	}
+}
+
+// Rules with a quick answer are reported as all others are, each once an event.
+func TestOnRuleIsToldOfQuickAnswers(t *testing.T) {
+	told := map[string]int{}
+	c := contract(t, Set{Rules: []Rule{{ID: "quick", Expr: "event.a > 3"}, {ID: "slow", Expr: "int(event.a) > 3"}, {ID: "false", Expr: "event.a > 5", Severity: Warn}}},
+		func(c *ContractConfig) { c.OnRule = func(rule string, d time.Duration) { told[rule]++ } })
+	for range 3 {
+		judge(t, c, `{"a":4}`)
+	}
+	if want := map[string]int{"quick": 3, "slow": 3, "false": 3}; !reflect.DeepEqual(told, want) {
+		t.Errorf("told %v, want %v", told, want)
 	}
 }

@@ -6,7 +6,7 @@ import "time"
 // usual form of RFC 3339 is read here: as package time reads it, but that what is rare
 // there (a comma, more than nine decimals, a leap second) is left to package time.
 func readTime(s string, forms []string) value {
-	if forms[0] == time.RFC3339Nano || forms[0] == time.RFC3339 {
+	if usual(forms) {
 		if v, ok := readRFC3339(s); ok {
 			return v
 		}
@@ -19,36 +19,60 @@ func readTime(s string, forms []string) value {
 	return value{}
 }
 
+// usual says whether a text is first read as one of RFC 3339.
+func usual(forms []string) bool { return forms[0] == time.RFC3339Nano || forms[0] == time.RFC3339 }
+
+// The form of a date and of most of a time, eight characters at a time, the first one
+// lowest: what a digit's place has in common with "0", and the others as they are.
+const (
+	datePart, dateMarks = 0x2d30302d30303030, 0xff0000ff00000000 // 2006-01-
+	timePart, timeMarks = 0x30303a3030543030, 0x0000ff0000ff0000 // 02T15:04
+	high, pastNine      = 0x8080808080808080, 0x7676767676767676
+)
+
 // readRFC3339 reads 2006-01-02T15:04:05, up to nine decimals, and Z or an offset.
 func readRFC3339(s string) (value, bool) {
-	if len(s) < len("2006-01-02T15:04:05Z") || s[4] != '-' || s[7] != '-' || s[10] != 'T' || s[13] != ':' || s[16] != ':' {
+	if len(s) < len("2006-01-02T15:04:05Z") || s[16] != ':' {
 		return value{}, false
 	}
-	century, year, month, day := twoDigits(s, 0), twoDigits(s, 2), twoDigits(s, 5), twoDigits(s, 8)
-	hour, minute, second := twoDigits(s, 11), twoDigits(s, 14), twoDigits(s, 17)
-	if century|year|month|day|hour|minute|second < 0 {
+	a, b := eight(s[:8])^datePart, eight(s[8:16])^timePart
+	seconds := s[17:19]
+	tens, ones := int(seconds[0]-'0'), int(seconds[1]-'0')
+	if (a|b|(a+pastNine)|(b+pastNine))&high != 0 || a&dateMarks|b&timeMarks != 0 || tens > 5 || ones > 9 {
 		return value{}, false
 	}
-	year += 100 * century
-	if month < 1 || month > 12 || day < 1 || day > 31 || day > 28 && day > daysIn(month, year) || hour > 23 || minute > 59 || second > 59 {
+	year, month, day := twoDigits(a)*100+twoDigits(a>>16), twoDigits(a>>40), twoDigits(b)
+	hour, minute := twoDigits(b>>24), twoDigits(b>>48)
+	if month < 1 || month > 12 || day < 1 || day > 28 && day > daysIn(month, year) || hour > 23 || minute > 59 {
 		return value{}, false
 	}
-	nano, rest := decimals(s[19:])
-	offset, ok := offsetOf(rest)
-	if nano < 0 || !ok {
-		return value{}, false
+	nano, offset := 0, 0
+	if rest := s[19:]; rest != "Z" {
+		var ok bool
+		if nano, offset, ok = endOfTime(rest); !ok {
+			return value{}, false
+		}
 	}
-	n := daysSince1970(year, month, day)*86_400 + hour*3_600 + minute*60 + second - offset
-	return value{kind: kindMoment, n: n, nano: nano}, true
+	n := daysSince1970(year, month, day)*86_400 + hour*3_600 + minute*60 + tens*10 + ones - offset
+	return value{kind: kindMoment, n: n, f: float64(nano)}, true
 }
 
-// twoDigits is the number of two digits at i, or negative.
-func twoDigits(s string, i int) int {
-	tens, ones := s[i]-'0', s[i+1]-'0'
-	if tens > 9 || ones > 9 {
-		return -1
+// eight are eight characters as a number, the first one lowest.
+func eight(s string) uint64 {
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 | uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+}
+
+// twoDigits is the number of which the lowest two bytes are the digits.
+func twoDigits(x uint64) int { return int(x&15*10 + x>>8&15) }
+
+// endOfTime reads the decimals of a second, if there are any, and Z or an offset.
+func endOfTime(s string) (nano, offset int, ok bool) {
+	nano, s = decimals(s)
+	if nano < 0 {
+		return 0, 0, false
 	}
-	return int(tens)*10 + int(ones)
+	offset, ok = offsetOf(s)
+	return nano, offset, ok
 }
 
 // decimals reads the decimals of a second, if there are any; nano is negative if they
@@ -67,10 +91,7 @@ func decimals(s string) (nano int, rest string) {
 	if i == 1 {
 		return -1, ""
 	}
-	for k := i; k <= 9; k++ {
-		nano *= 10
-	}
-	return nano, s[i:]
+	return nano * int(tens[10-i]), s[i:]
 }
 
 // offsetOf reads Z or an offset from UTC, in seconds.
@@ -81,8 +102,13 @@ func offsetOf(s string) (seconds int, ok bool) {
 	if len(s) != len("+00:00") || s[0] != '+' && s[0] != '-' || s[3] != ':' {
 		return 0, false
 	}
-	hours, minutes := twoDigits(s, 1), twoDigits(s, 4)
-	if hours|minutes < 0 || hours > 23 || minutes > 59 {
+	for _, i := range [...]int{1, 2, 4, 5} {
+		if s[i]-'0' > 9 {
+			return 0, false
+		}
+	}
+	hours, minutes := int(s[1]-'0')*10+int(s[2]-'0'), int(s[4]-'0')*10+int(s[5]-'0')
+	if hours > 23 || minutes > 59 {
 		return 0, false
 	}
 	if seconds = hours*3_600 + minutes*60; s[0] == '-' {

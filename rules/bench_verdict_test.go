@@ -1,0 +1,103 @@
+package rules
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/lazaret/lazaret"
+	"github.com/lazaret/lazaret/internal/workload"
+	"github.com/lazaret/lazaret/schemas"
+)
+
+// clickstream is a contract of examples/clickstream with some of its rules; nil is all.
+func clickstream(tb testing.TB, reference bool, ids []string) *Contract {
+	tb.Helper()
+	read := func(name string) []byte {
+		data, err := os.ReadFile("../examples/clickstream/" + name)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		return data
+	}
+	s, err := schemas.Compile(read("clickstream.schema.json"), schemas.Options{Name: "clickstream", Reference: reference})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	set, err := Parse("rules.yaml", read("mended/rules.yaml"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if ids != nil {
+		set.Rules = slices.DeleteFunc(set.Rules, func(r Rule) bool { return !slices.Contains(ids, r.ID) })
+		if len(set.Rules) != len(ids) {
+			tb.Fatalf("not all of %q are rules of the example", ids)
+		}
+	}
+	return contract(tb, set, func(c *ContractConfig) {
+		c.Schema, c.Reference = s, reference
+		c.ID, c.Key, c.Time = "/event_id", "/user_id", "/timestamp"
+	})
+}
+
+// The rules of the example that each benchmark takes. Four that are typical: a bound on
+// a number, a look-up, two times, and a sum over a list, which costs most by far.
+var (
+	noRules   = []string{}
+	fourRules = []string{"purchase-amount-positive", "purchase-currency", "session-before-event", "purchase-total"}
+)
+
+func clickstreamEvents(tb testing.TB, size int, bad float64) (events []*lazaret.Event, bytes int64) {
+	tb.Helper()
+	const count = 500
+	gen, err := workload.New(workload.Config{Events: count, Size: size, Invalid: bad, Seed: 7})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for range count {
+		e, _ := gen.Next()
+		events = append(events, &lazaret.Event{Data: e.Data, ContentType: "application/json", Received: time.Unix(1_800_000_000, 0), Source: lazaret.Source{Kind: "http"}})
+		bytes += int64(len(e.Data))
+	}
+	return events, bytes
+}
+
+// BenchmarkVerdict is the speed of whole verdicts on the events of the workload, with no
+// rules, four and all six, and how many times that of the reference it is in the same
+// process ("x-ref").
+func BenchmarkVerdict(b *testing.B) {
+	for _, size := range []int{768, 10240} {
+		for _, bad := range []float64{0, 0.15, 1} {
+			events, bytes := clickstreamEvents(b, size, bad)
+			for _, rules := range []struct {
+				name string
+				ids  []string
+			}{{"none", noRules}, {"four", fourRules}, {"all", nil}} {
+				b.Run(fmt.Sprintf("%dB/%.0f%%bad/%s", size, 100*bad, rules.name), func(b *testing.B) {
+					c, reference := clickstream(b, false, rules.ids), clickstream(b, true, rules.ids)
+					all := func() time.Duration {
+						start := time.Now()
+						for _, e := range events {
+							if _, err := reference.Judge(b.Context(), e); err != nil {
+								b.Fatal(err)
+							}
+						}
+						return time.Since(start)
+					}
+					slow := min(all(), all())
+					b.SetBytes(bytes / int64(len(events)))
+					b.ReportAllocs()
+					b.ResetTimer()
+					for i := range b.N {
+						if _, err := c.Judge(b.Context(), events[i%len(events)]); err != nil {
+							b.Fatal(err)
+						}
+					}
+					b.ReportMetric(slow.Seconds()/float64(len(events))/(b.Elapsed().Seconds()/float64(b.N)), "x-ref")
+				})
+			}
+		}
+	}
+}
