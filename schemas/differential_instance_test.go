@@ -270,6 +270,9 @@ func (g *instanceMaker) object(w *wish, depth int) *jsonTree {
 		t.names, t.items = append(t.names, name), append(t.items, g.value(list, depth+1))
 	}
 	keep := 1 + g.rng.IntN(4)
+	if len(w.properties) > 50 {
+		keep = 3 + g.rng.IntN(3)
+	}
 	for _, name := range w.required {
 		if !g.one(15) {
 			add(name)

@@ -31,8 +31,8 @@ const pairsVariable = "LAZARET_PAIRS"
 const firstVariable = "LAZARET_FIRST"
 
 const (
-	ordinaryPairs    = 120_000 // of an ordinary run
-	payloadsOfSchema = 400
+	ordinaryPairs    = 200_000 // of an ordinary run
+	payloadsOfSchema = 160
 	keptPayloads     = 48 // of a schema that are judged once more, by several goroutines at once
 )
 

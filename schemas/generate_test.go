@@ -169,9 +169,11 @@ func (g *schemaMaker) schema(depth int) any {
 // leaf is a schema without others in it.
 func (g *schemaMaker) leaf() any {
 	s := object{}
-	switch g.rng.IntN(6) {
+	switch g.rng.IntN(7) {
 	case 0:
 		s["type"] = g.types()
+	case 6:
+		g.alone(s)
 	case 1:
 		s["enum"] = g.values(1 + g.rng.IntN(3))
 	case 2:
@@ -188,6 +190,26 @@ func (g *schemaMaker) leaf() any {
 		}
 	}
 	return s
+}
+
+// alone adds one keyword.
+func (g *schemaMaker) alone(s object) {
+	switch keyword := pick(g.rng, []string{"minProperties", "maxProperties", "minItems", "maxItems", "minLength", "maxLength", "required", "uniqueItems", "format", "pattern", "minimum", "not"}); keyword {
+	case "required":
+		s[keyword] = g.someNames(2)
+	case "uniqueItems":
+		s[keyword] = true
+	case "format":
+		s[keyword] = pick(g.rng, allFormats)
+	case "pattern":
+		s[keyword] = g.pattern()
+	case "minimum":
+		s[keyword] = g.number()
+	case "not":
+		s[keyword] = object{}
+	default:
+		s[keyword] = g.rng.IntN(3)
+	}
 }
 
 // facet adds keywords of one kind.
@@ -373,14 +395,12 @@ func (g *schemaMaker) objects(s object, depth int) object {
 		for range 1 + g.rng.IntN(4) {
 			properties[pick(g.rng, g.names)] = g.schema(depth - 1)
 		}
-		if g.one(60) {
-			for i := range 70 {
-				properties[fmt.Sprintf("p%d", i)] = object{"type": "integer"}
-			}
+		if g.one(40) {
+			g.manyProperties(s, properties)
 		}
 		s["properties"] = properties
 	}
-	if g.one(3) {
+	if g.one(3) && s["required"] == nil {
 		s["required"] = g.someNames(3)
 	}
 	if g.one(4) {
@@ -400,6 +420,24 @@ func (g *schemaMaker) objects(s object, depth int) object {
 		s["maxProperties"] = g.rng.IntN(5)
 	}
 	return s
+}
+
+// manyProperties adds more properties than a word has bits.
+func (g *schemaMaker) manyProperties(s, properties object) {
+	n := 60 + g.rng.IntN(75)
+	for i := range n {
+		properties[fmt.Sprintf("p%d", i)] = object{}
+	}
+	name := func() string { return fmt.Sprintf("p%d", g.rng.IntN(n)) }
+	for range 4 {
+		properties[name()] = g.leaf()
+	}
+	if g.one(2) {
+		s["required"] = unrepeated([]any{name(), name(), name()})
+	}
+	if g.one(3) && g.draft >= 2019 {
+		s["dependentRequired"] = object{name(): unrepeated([]any{name(), name()}), name(): []any{name()}}
+	}
 }
 
 // closing is what additionalProperties and the like say.
