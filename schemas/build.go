@@ -37,14 +37,17 @@ type builder struct {
 	at     map[*node]*place
 	built  map[*node]bool
 	skip   *node
-	next   int            // predictions so far
-	views  int            // so far
-	opaque map[string]int // how many schemas were left to the library, by the keyword that is why
+	next   int                           // predictions so far
+	views  int                           // so far
+	owns   map[string]*jsonschema.Schema // see own
+	never  *node                         // refuses everything
+	opaque map[string]int                // how many schemas were left to the library, by the keyword that is why
 }
 
 func newBuilder() *builder {
-	b := &builder{ids: map[*jsonschema.Schema]int{}, nodes: map[string]*node{}, at: map[*node]*place{}, built: map[*node]bool{}, opaque: map[string]int{}}
+	b := &builder{ids: map[*jsonschema.Schema]int{}, nodes: map[string]*node{}, at: map[*node]*place{}, built: map[*node]bool{}, opaque: map[string]int{}, owns: map[string]*jsonschema.Schema{}}
 	b.skip = b.node(nil, nil)
+	b.never = &node{slot: -1, plain: true}
 	return b
 }
 
@@ -303,6 +306,7 @@ func (p *parts) build() {
 		n.array = p.array()
 	}
 	n.plain = len(n.choices) == 0 && len(n.opaque) == 0
+	n.dispatch = p.dispatch()
 }
 
 func (a *arrayNode) free() bool {

@@ -29,6 +29,8 @@ import (
 //     of where its members begin. A branch is first held against the names that are
 //     there and the values that tell branches apart; only what remains of the members
 //     that it speaks of is read again.
+//   - Where a look at a value says which branch it can be, by its kind or by a property,
+//     the node and that branch are one node as well (build_dispatch.go).
 //   - What no node can decide (unevaluatedProperties and the like) is left to the library
 //     for that value alone.
 //   - If the payload is bad, the machine reads it once more and collects: wherever
@@ -42,6 +44,7 @@ type Checker struct {
 	root     *node
 	skip     *node // reads a well-formed value
 	find     *node // the same, and captures
+	never    *node // reads nothing
 	order    int   // size of machine.next
 	slots    int
 	maxDepth int
@@ -65,7 +68,7 @@ func (s *Schema) Checker(pointers []string) (*Checker, error) {
 	b := newBuilder()
 	c.find = b.node(nil, at)
 	c.root = b.program(s.root, at)
-	c.skip, c.order, c.opaque = b.skip, b.next, b.opaque
+	c.skip, c.never, c.order, c.opaque = b.skip, b.never, b.next, b.opaque
 	c.maxDepth = limitOr(s.limits.Depth, jsonread.DefaultDepth)
 	c.maxNumber = limitOr(s.limits.NumberLength, jsonread.DefaultNumberLength)
 	c.maxExponent = min(limitOr(s.limits.Exponent, jsonread.DefaultExponent), maxExponent)

@@ -70,8 +70,18 @@ func (m *machine) value(n *node, i int) int {
 	if i >= len(d) {
 		return failed
 	}
-	if n.whole && m.collect {
-		return m.asWhole(n, i)
+	if m.collect {
+		if n.whole {
+			return m.asWhole(n, i)
+		}
+	} else {
+		for n.dispatch != nil {
+			next := m.choose(n.dispatch, i)
+			if next == nil {
+				break
+			}
+			n = next
+		}
 	}
 	var end int
 	switch c := d[i]; c {
@@ -151,6 +161,89 @@ func (m *machine) mismatch(n *node, i int) int {
 	end := m.skip(i)
 	if end >= 0 {
 		m.explain(n.roots, i, end)
+	}
+	return end
+}
+
+// choose looks at the value at i. It returns nil if the look does not tell.
+func (m *machine) choose(x *dispatch, i int) *node {
+	d := m.data
+	if x.byKind {
+		kind := kindOf[d[i]]
+		if kind == kindCount || x.kinds[kind] == nil {
+			return m.checker.never
+		}
+		return x.kinds[kind]
+	}
+	if d[i] != '{' {
+		return nil
+	}
+	at := m.find(i, x.tag)
+	if at < 0 {
+		return nil
+	}
+	if at == 0 {
+		return x.missing
+	}
+	if d[at] != '"' {
+		return nil
+	}
+	end, looks := scanText(d, at+1)
+	if end < 0 || looks&escaped != 0 {
+		return nil
+	}
+	if n := x.of[string(d[at+1:end])]; n != nil {
+		return n
+	}
+	return x.other
+}
+
+// find looks for a member of the object at i, and returns where its value begins: 0 if
+// there is none, and failed if it cannot tell.
+func (m *machine) find(i int, name string) int {
+	d := m.data
+	for i = skipBlank(d, i+1); i < len(d) && d[i] != '}'; {
+		if d[i] != '"' {
+			return failed
+		}
+		from := i + 1
+		to, looks := scanText(d, from)
+		if to < 0 || looks&escaped != 0 {
+			return failed
+		}
+		if i = skipBlank(d, to+1); i >= len(d) || d[i] != ':' {
+			return failed
+		}
+		i = skipBlank(d, i+1)
+		if string(d[from:to]) == name {
+			if i >= len(d) {
+				return failed
+			}
+			return i
+		}
+		if i = m.peek(i); i < 0 {
+			return failed
+		}
+		if i = skipBlank(d, i); i < len(d) && d[i] == ',' {
+			i = skipBlank(d, i+1)
+		}
+	}
+	if i >= len(d) {
+		return failed
+	}
+	return 0
+}
+
+// peek goes over a value that will be read again.
+func (m *machine) peek(i int) int {
+	probing, metered, depth := m.probing, m.metered, m.depth
+	seen, index, others := len(m.seen), len(m.index), len(m.others.list)
+	m.probing, m.metered = true, false
+	end := m.value(m.checker.skip, i)
+	m.probing, m.metered, m.depth = probing, metered, depth
+	if end < 0 {
+		m.seen, m.index = m.seen[:seen], m.index[:index]
+		m.others.cut(others)
 	}
 	return end
 }

@@ -24,6 +24,8 @@ type node struct {
 	// opaque are schemas that are left to the library whole: what they say is decided for
 	// the value at hand, and not for the event.
 	opaque []*jsonschema.Schema
+	// dispatch leads to a node that decides without some of the choices; nil if there is none.
+	dispatch *dispatch
 	// plain: neither choices nor opaque.
 	plain bool
 	// anything: every well-formed value is good, and nothing in it is captured.
