@@ -171,6 +171,9 @@ func caseOf(s *jsonschema.Schema) (name string, values []string, ok bool) {
 	}
 	left, leftSub := *c, *sub
 	left.Properties, left.Required = nil, nil
+	if left.Types != nil && slices.Equal(left.Types.ToStrings(), []string{"object"}) {
+		left.Types = nil // only objects are dispatched
+	}
 	leftSub.Const, leftSub.Enum = nil, nil
 	if leftSub.Types != nil && slices.Contains(leftSub.Types.ToStrings(), "string") {
 		leftSub.Types = nil

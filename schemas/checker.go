@@ -3,6 +3,7 @@ package schemas
 import (
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"math"
 	"strings"
 	"sync"
@@ -133,6 +134,7 @@ func (c *Checker) newMachine() *machine {
 	for i := range m.next {
 		m.next[i] = math.MaxUint16
 	}
+	m.others.table.seed = maphash.MakeSeed()
 	return m
 }
 
@@ -227,7 +229,7 @@ func (m *machine) malformed(payload []byte) (r Result, ok bool) {
 func (m *machine) clear() {
 	m.data, m.err, m.depth, m.collect = nil, nil, 0, false
 	m.metered, m.ticks, m.probing, m.work, m.steps = false, 0, false, 0, 0
-	m.seen, m.index = m.seen[:0], m.index[:0]
+	m.seen, m.index, m.prints = m.seen[:0], m.index[:0], m.prints[:0]
 	m.others.cut(0)
 	m.others.table.reset()
 	clear(m.path[:cap(m.path)])

@@ -26,7 +26,8 @@ type machine struct {
 	seen   []uint64 // sets of the properties of the objects that are open
 	index  []int32  // where their members begin, for those that have an index
 	others memberNames
-	text   []byte // a string without its escapes
+	text   []byte   // a string without its escapes
+	prints []uint64 // fingerprints of the items of arrays
 
 	// The cost of the payload for the library, in ticks: an upper bound, counted while it is
 	// read if that was not clear from its size. See meter.
@@ -423,6 +424,7 @@ func (m *machine) arrayAt(n *node, start int) int {
 	}
 	i := skipBlank(d, start+1)
 	count := 0
+	var found [4]int // items that the first contains want
 	if i < len(d) && d[i] == ']' {
 		i++
 	} else {
@@ -434,11 +436,17 @@ func (m *machine) arrayAt(n *node, start int) int {
 			if m.collect {
 				m.path = append(m.path, step{index: count})
 			}
+			from := i
 			if i = m.value(item, i); i < 0 {
 				return i
 			}
 			if m.collect {
 				m.path = m.path[:len(m.path)-1]
+			}
+			for k := range min(len(a.contains), len(found)) {
+				if c := &a.contains[k]; (c.most >= 0 || found[k] < c.least) && m.holds(c.node, from) {
+					found[k]++
+				}
 			}
 			m.work++
 			count++
@@ -478,7 +486,14 @@ func (m *machine) arrayAt(n *node, start int) int {
 		m.explain(a.repeats, start, i)
 	}
 	for k := range a.contains {
-		if c := &a.contains[k]; !m.contains(c, start) {
+		c := &a.contains[k]
+		n := 0
+		if k < len(found) {
+			n = found[k]
+		} else {
+			n = m.wanted(c, start)
+		}
+		if n < c.least || c.most >= 0 && n > c.most {
 			if !m.collect {
 				return failed
 			}
@@ -520,24 +535,23 @@ func (m *machine) finish(n *node, f *frame, start, end int) int {
 	return end
 }
 
-// contains counts the items that a contains wants, of the array at start, which is
+// wanted counts the items that a contains wants, of the array at start, which is
 // well-formed.
-func (m *machine) contains(c *containing, start int) bool {
-	found := 0
+func (m *machine) wanted(c *containing, start int) (n int) {
 	m.items(start, func(i, _ int) bool {
 		if m.holds(c.node, i) {
-			found++
+			n++
 		}
-		return c.most >= 0 || found < c.least
+		return true
 	})
-	return found >= c.least && (c.most < 0 || found <= c.most)
+	return n
 }
 
 // items goes through the items of a well-formed array.
 func (m *machine) items(start int, visit func(from, to int) bool) {
 	d := m.data
 	for i := skipBlank(d, start+1); d[i] != ']'; {
-		end := m.skip(i)
+		end := m.peek(i)
 		if end < 0 || !visit(i, end) {
 			return
 		}

@@ -94,7 +94,6 @@ const firstSlots = 256
 
 func (t *nameSet) newOwner() uint32 {
 	if t.slots == nil {
-		t.seed = maphash.MakeSeed()
 		t.slots = make([]nameSlot, firstSlots)
 	}
 	t.owners++

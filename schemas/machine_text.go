@@ -136,49 +136,6 @@ func directLiterals(list []string) matcher {
 	}
 }
 
-// distinct reports whether no two items of the array at [start, end) are equal.
-func (m *machine) distinct(start, end int) bool {
-	const few = 16
-	var plain [few]Span
-	n, sure := 0, true
-	m.items(start, func(from, to int) bool {
-		if n == few || !isPlain(m.data[from:to]) {
-			sure = false
-			return false
-		}
-		plain[n] = Span{from, to}
-		n++
-		return true
-	})
-	if !sure {
-		_, _, found := firstDuplicate(m.decode(start, end).([]any))
-		return !found
-	}
-	for k := 1; k < n; k++ {
-		for _, o := range plain[:k] {
-			if string(m.data[o.Start:o.End]) == string(m.data[plain[k].Start:plain[k].End]) {
-				return false
-			}
-		}
-	}
-	return true
-}
-
-// isPlain reports whether a scalar has one way only to be written, so that it is equal to
-// another one exactly if their bytes are.
-func isPlain(raw []byte) bool {
-	switch raw[0] {
-	case '{', '[':
-		return false
-	case '"':
-		_, looks := scanText(raw, 1)
-		return looks&escaped == 0
-	case 't', 'f', 'n':
-		return true
-	}
-	return isSmallInteger(string(raw))
-}
-
 // reference asks the library whether the value at [start, end) is good for all of list.
 func (m *machine) reference(list []*jsonschema.Schema, start, end int) bool {
 	if c := m.data[start]; (c == '{' || c == '[') && !m.checker.schema.within(end-start, freeTicks) {
