@@ -21,6 +21,8 @@ type pair struct {
 
 	// Recorded payloads, without the blanks between their tokens.
 	good, bad, all [][]byte
+
+	said []schemas.Result // of all, by the library
 }
 
 // pairs are all types of which there is a definition, under either of the two kinds of
@@ -96,7 +98,7 @@ func (p *pair) add(tb testing.TB, payload []byte) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	p.all = append(p.all, compact.Bytes())
+	p.all, p.said = append(p.all, compact.Bytes()), append(p.said, result)
 	if len(result.Reasons) == 0 {
 		p.good = append(p.good, compact.Bytes())
 	} else {
@@ -110,10 +112,7 @@ func TestRecordedPayloadsByTheChecker(t *testing.T) {
 	judged, bad := 0, 0
 	for _, p := range pairs(t) {
 		for i, payload := range p.all {
-			want, err := p.library.Judge(payload)
-			if err != nil {
-				t.Fatal(err)
-			}
+			want := p.said[i]
 			got, err := p.ours.Judge(payload)
 			if err != nil || !reflect.DeepEqual(got, want) {
 				t.Errorf("%s %d: the checker says %+v, %v; the library %+v", p.name, i, got, err, want)
