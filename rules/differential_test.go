@@ -210,7 +210,7 @@ func twoContracts(t testing.TB, set Set) (fast, reference *Contract) {
 // The quick ways to a verdict lead to the verdict of the expression library on the event
 // as a whole: the same status, reasons, messages, paths and identity.
 func TestSameVerdictAsReference(t *testing.T) {
-	rounds, seed := 1_500, uint64(1)
+	rounds, seed := 800, uint64(1)
 	if n, err := strconv.Atoi(os.Getenv("LAZARET_RULE_ROUNDS")); err == nil {
 		rounds, seed = n, uint64(time.Now().UnixNano())
 	}
