@@ -424,7 +424,7 @@ func (g *schemaMaker) objects(s object, depth int) object {
 
 // manyProperties adds more properties than a word has bits.
 func (g *schemaMaker) manyProperties(s, properties object) {
-	n := 60 + g.rng.IntN(75)
+	n := 60 + g.rng.IntN(140)
 	for i := range n {
 		properties[fmt.Sprintf("p%d", i)] = object{}
 	}
