@@ -10,8 +10,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/santhosh-tekuri/jsonschema/v6"
-
 	"github.com/lazaret/lazaret/internal/jsonread"
 )
 
@@ -243,5 +241,3 @@ func patternText(rng *rand.Rand, tree *syntax.Regexp) []byte {
 	}
 	return []byte(strings.ToValidUTF8(text, "é"))
 }
-
-var _ jsonschema.Regexp = (*regexp.Regexp)(nil)
