@@ -6,8 +6,6 @@ import (
 	"strconv"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
-
-	"github.com/lazaret/lazaret/internal/jsonread"
 )
 
 // errReread is a value that was well-formed when it was checked, and not when it was
@@ -30,19 +28,19 @@ func (m *machine) explainOne(s *jsonschema.Schema, start, end int) {
 	m.explain([]*jsonschema.Schema{s}, start, end)
 }
 
-// explainNames collects what is wrong with the names of the members of the object at
-// [start, end).
-func (m *machine) explainNames(list []*jsonschema.Schema, start, end int) {
-	members, _, bad := jsonread.Members(m.data[start:end], m.checker.schema.limits)
-	if bad != nil {
-		m.err = errReread
-		return
+// explainNames collects what is wrong with the names of the members of the object of a
+// frame, which was read.
+func (m *machine) explainNames(f *frame) {
+	names := make(map[string]any, f.count)
+	for at := range f.node.props {
+		if m.has(f, at) {
+			names[f.node.props[at].name] = nil
+		}
 	}
-	names := make(map[string]any, len(members))
-	for _, member := range members {
-		names[member.Name] = nil
+	for i := range m.others.list[f.others:] {
+		names[string(m.others.bytes(m.data, &m.others.list[f.others+i]))] = nil
 	}
-	m.explainValue(list, names)
+	m.explainValue(f.node.shallow, names)
 }
 
 // explainCount collects what is wrong with the number of items of an array.

@@ -60,7 +60,7 @@ func (m *machine) objectAt(n *node, start int) int {
 		if !m.collect {
 			return failed
 		}
-		m.explainNames(o.shallow, start, i)
+		m.explainNames(&f)
 	}
 	m.depth--
 	if m.metered {
