@@ -45,29 +45,81 @@ func (g *schemaMaker) idiom(s object, depth int) {
 		s[keyword] = []any{object{"type": "null"}, g.schema(depth - 1)}
 		return
 	}
+	if g.draft >= 7 && g.one(3) {
+		g.cases(s, depth)
+		return
+	}
 	tag := pick(g.rng, g.names)
 	var branches []any
+	always := g.one(2)
 	for i := range 2 + g.rng.IntN(4) {
-		var is any = object{"enum": []any{fmt.Sprintf("k%d", i)}}
-		if g.draft > 4 && !g.one(4) {
-			is = object{"const": fmt.Sprintf("k%d", i)}
+		branch := g.tagged(tag, i, depth)
+		if always || g.one(2) {
+			branch["required"] = unrepeated(append([]any{tag}, g.someNames(2)[:g.rng.IntN(2)]...))
 		}
-		if g.one(10) {
-			is = object{"enum": []any{fmt.Sprintf("k%d", i), i}}
+		var wrapped any = branch
+		if g.one(6) {
+			wrapped = object{"allOf": []any{branch, g.leaf()}}
 		}
-		branch := g.objects(object{}, depth-1)
-		properties, _ := branch["properties"].(object)
-		if properties == nil {
-			properties = object{}
-		}
-		properties[tag] = is
-		branch["properties"] = properties
-		if g.one(2) {
-			branch["required"] = []any{tag}
-		}
-		branches = append(branches, branch)
+		branches = append(branches, wrapped)
+	}
+	if g.one(8) {
+		branches = append(branches, object{"type": "null"})
 	}
 	s[keyword] = branches
+}
+
+// tagged is a schema of objects that has a value of its own for a property.
+func (g *schemaMaker) tagged(tag string, i, depth int) object {
+	var is any = object{"enum": []any{fmt.Sprintf("k%d", i)}}
+	switch g.rng.IntN(10) {
+	case 0:
+		is = object{"enum": []any{fmt.Sprintf("k%d", i), i}}
+	case 1:
+		is = object{"enum": []any{fmt.Sprintf("k%d", i), fmt.Sprintf("l\"%d", i)}, "type": "string"}
+	case 2:
+		is = object{"enum": []any{fmt.Sprintf("k%d", i/2)}, "minLength": 1}
+	default:
+		if g.draft > 4 {
+			is = object{"const": fmt.Sprintf("k%d", i)}
+		}
+	}
+	branch := g.objects(object{}, depth-1)
+	properties, _ := branch["properties"].(object)
+	if properties == nil {
+		properties = object{}
+	}
+	properties[tag] = is
+	branch["properties"] = properties
+	return branch
+}
+
+// cases adds conditions that are for some values of a property each.
+func (g *schemaMaker) cases(s object, depth int) {
+	tag := pick(g.rng, g.names)
+	var list []any
+	for i := range 2 + g.rng.IntN(3) {
+		condition := g.tagged(tag, i, 0)
+		if !g.one(6) {
+			properties, _ := condition["properties"].(object)
+			condition = object{"properties": object{tag: properties[tag]}, "required": []any{tag}}
+		}
+		if g.one(4) {
+			condition["type"] = "object"
+		}
+		one := object{"if": condition, "then": g.schema(depth - 1)}
+		if g.one(10) {
+			one["else"] = g.schema(depth - 1)
+		}
+		if g.one(8) {
+			g.facet(one, depth-1)
+		}
+		list = append(list, one)
+	}
+	if g.one(3) {
+		list = append(list, g.schema(depth-1))
+	}
+	s["allOf"] = list
 }
 
 // unevaluated adds a keyword that asks what others at the same place have looked at.
