@@ -493,6 +493,13 @@ func (g *schemaMaker) arrays(s object, depth int) {
 	if g.one(5) {
 		s["uniqueItems"] = !g.one(6)
 	}
+	if g.one(25) && g.draft > 4 {
+		var list []any
+		for range 2 + g.rng.IntN(6) {
+			list = append(list, object{"contains": g.leaf()})
+		}
+		s["allOf"] = list
+	}
 	if g.one(4) && g.draft > 4 {
 		s["contains"] = g.schema(depth - 1)
 		if g.draft >= 2019 {
