@@ -52,8 +52,8 @@ type Checker struct {
 
 	maxNumber, maxExponent int
 
-	maxBytes int // of a payload that surely has no more values than allowed
-	costs    levelCosts
+	maxBytes int                // of a payload that surely has no more values than allowed
+	places   func() *costPlaces // made when first needed
 	machines sync.Pool
 	opaque   map[string]int
 }
@@ -77,9 +77,7 @@ func (s *Schema) Checker(pointers []string) (*Checker, error) {
 	if values := limitOr(s.limits.Values, jsonread.DefaultValues); values < c.maxBytes/2 {
 		c.maxBytes = 2 * values // each value takes a byte, and one that separates it
 	}
-	if s.root != nil {
-		c.costs = s.levelCosts()
-	}
+	c.places = sync.OnceValue(func() *costPlaces { return newCostPlaces(s) })
 	c.machines.New = func() any { return c.newMachine() }
 	return c, nil
 }
@@ -154,7 +152,7 @@ func (c *Checker) Judge(payload []byte, spans []Span) (Result, error) {
 	}()
 	m.start(payload, maxTicks)
 	clear(m.spans)
-	if m.run(c.root) && m.err == nil && m.ticks <= maxTicks {
+	if m.run(c.root) && m.err == nil && m.ticks <= m.limit {
 		copy(spans, m.spans)
 		return Result{}, nil
 	}
@@ -170,10 +168,9 @@ func (c *Checker) Judge(payload []byte, spans []Span) (Result, error) {
 // start begins with a payload. Its cost is counted if it is not sure from its size that it
 // is no more than limit.
 func (m *machine) start(payload []byte, limit int) {
-	m.data = payload
-	if s := m.checker.schema; !s.within(len(payload), limit) {
-		m.metered = true
-		m.ticks = m.checker.costs.root.member + len(payload)*m.checker.costs.root.text
+	m.data, m.limit = payload, limit
+	if !m.checker.schema.within(len(payload), limit) {
+		m.metered, m.place = true, m.checker.places().root
 	}
 }
 
@@ -196,11 +193,12 @@ func (c *Checker) byReference(payload []byte, spans []Span) (Result, error) {
 func (m *machine) reasonsOf(payload []byte) (r Result, ok bool) {
 	m.start(payload, freeTicks)
 	if m.metered { // what fails is explained at once, so the cost has to be known before
-		if well := m.run(m.checker.skip); !well {
-			return m.malformed(payload)
-		}
-		if m.ticks > freeTicks {
+		well := m.run(m.checker.skip)
+		if m.err != nil || m.ticks > freeTicks {
 			return r, false
+		}
+		if !well {
+			return m.malformed(payload)
 		}
 		m.clear()
 		m.data = payload
@@ -228,7 +226,8 @@ func (m *machine) malformed(payload []byte) (r Result, ok bool) {
 // clear makes the machine ready for another payload.
 func (m *machine) clear() {
 	m.data, m.err, m.depth, m.collect = nil, nil, 0, false
-	m.metered, m.ticks, m.probing, m.work, m.steps = false, 0, false, 0, 0
+	m.metered, m.paid, m.ticks, m.place, m.unique = false, false, 0, nil, 0
+	m.probing, m.work, m.steps = false, 0, 0
 	m.seen, m.index, m.prints = m.seen[:0], m.index[:0], m.prints[:0]
 	m.others.cut(0)
 	m.others.table.reset()

@@ -32,7 +32,11 @@ type machine struct {
 	// The cost of the payload for the library, in ticks: an upper bound, counted while it is
 	// read if that was not clear from its size. See meter.
 	metered bool
+	paid    bool // the value that is read next is counted
 	ticks   int
+	limit   int        // of ticks
+	place   *costPlace // of the value
+	unique  int        // how many uniqueItems compare it
 	// How much was read again for the sake of branches: members, items, and bytes of text.
 	probing bool
 	work    int
@@ -71,9 +75,24 @@ func (m *machine) value(n *node, i int) int {
 	if i >= len(d) {
 		return failed
 	}
+	if m.metered {
+		if !m.paid {
+			return m.pay(n, i)
+		}
+		m.paid = false
+	}
 	if m.collect {
 		if n.whole {
 			return m.asWhole(n, i)
+		}
+		// Of a union that a property decides, the branch that was meant explains; unless the
+		// value is of the wrong kind, of which no more is said.
+		for n.dispatch != nil && !n.dispatch.byKind && n.object != nil {
+			next := m.choose(n.dispatch, i)
+			if next == nil || next == m.checker.never {
+				break
+			}
+			n = next
 		}
 	} else {
 		for n.dispatch != nil {
@@ -237,11 +256,11 @@ func (m *machine) find(i int, name string) int {
 
 // peek goes over a value that will be read again.
 func (m *machine) peek(i int) int {
-	probing, metered, depth := m.probing, m.metered, m.depth
+	probing, metered, collect, depth := m.probing, m.metered, m.collect, m.depth
 	seen, index, others := len(m.seen), len(m.index), len(m.others.list)
-	m.probing, m.metered = true, false
+	m.probing, m.metered, m.collect = true, false, false
 	end := m.value(m.checker.skip, i)
-	m.probing, m.metered, m.depth = probing, metered, depth
+	m.probing, m.metered, m.collect, m.depth = probing, metered, collect, depth
 	if end < 0 {
 		m.seen, m.index = m.seen[:seen], m.index[:index]
 		m.others.cut(others)
@@ -363,9 +382,6 @@ func (m *machine) numberAt(n *node, i int) int {
 		}
 	}
 	num, end, exponent, exact := scanNumber(d, i)
-	if m.metered && exponent > 0 {
-		m.ticks += m.checker.costs.exponent
-	}
 	if end < 0 || end-i > m.checker.maxNumber || exponent > m.checker.maxExponent {
 		return failed
 	}
@@ -437,7 +453,12 @@ func (m *machine) arrayAt(n *node, start int) int {
 				m.path = append(m.path, step{index: count})
 			}
 			from := i
-			if i = m.value(item, i); i < 0 {
+			if !m.metered {
+				i = m.value(item, i)
+			} else {
+				i = m.payItem(item, i)
+			}
+			if i < 0 {
 				return i
 			}
 			if m.collect {
@@ -470,9 +491,6 @@ func (m *machine) arrayAt(n *node, start int) int {
 		}
 	}
 	m.depth--
-	if m.metered {
-		m.charge(count, i-start)
-	}
 	if count < a.least || a.most >= 0 && count > a.most {
 		if !m.collect {
 			return failed
@@ -501,13 +519,6 @@ func (m *machine) arrayAt(n *node, start int) int {
 		}
 	}
 	return m.finish(n, nil, start, i)
-}
-
-// charge adds what the members of an array or object cost, which was just left and has a
-// number of bytes.
-func (m *machine) charge(count, bytes int) {
-	c := m.checker.costs.at(m.depth)
-	m.ticks += c.container + count*c.member + bytes*c.text
 }
 
 // finish decides what remains of an array or object, at [start, end).

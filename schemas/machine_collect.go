@@ -54,7 +54,7 @@ func (m *machine) explainValue(list []*jsonschema.Schema, v any) {
 		m.err = errManyReasons
 		return
 	}
-	x := explainer{unions: m.checker.schema.unions, value: v, base: m.place()}
+	x := explainer{unions: m.checker.schema.unions, value: v, base: m.location()}
 	for _, s := range list {
 		failure, err := validate(s, v)
 		if err != nil {
@@ -70,8 +70,8 @@ func (m *machine) explainValue(list []*jsonschema.Schema, v any) {
 	}
 }
 
-// place is where the machine is, as names and indices.
-func (m *machine) place() []string {
+// location is where the machine is, as names and indices.
+func (m *machine) location() []string {
 	list := make([]string, len(m.path))
 	for k, s := range m.path {
 		switch {

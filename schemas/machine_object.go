@@ -63,9 +63,6 @@ func (m *machine) objectAt(n *node, start int) int {
 		m.explainNames(&f)
 	}
 	m.depth--
-	if m.metered {
-		m.charge(f.count, i-start)
-	}
 	if n.plain {
 		if n.slot >= 0 {
 			m.spans[n.slot] = Span{start, i}
@@ -112,7 +109,7 @@ func (m *machine) member(f *frame, i int) int {
 		return m.unpredicted(f, i)
 	}
 	i += 1 + len(q)
-	if !o.simple || o.words > 1 || m.collect {
+	if !o.simple || o.words > 1 || m.collect || m.metered {
 		return m.known(f, at, i-len(q), i-2, i)
 	}
 	f.last = o.order + 1 + at
@@ -179,6 +176,12 @@ func (m *machine) known(f *frame, at, from, to, i int) int {
 		}
 		f.wrong = true
 	}
+	if m.metered {
+		up := m.payMember(d[from:to])
+		i = m.value(p.node, i)
+		m.place = up
+		return i
+	}
 	if !m.collect {
 		return m.value(p.node, i)
 	}
@@ -209,6 +212,10 @@ func (m *machine) other(f *frame, name []byte, from, to, i int) int {
 	}
 	if m.collect {
 		m.path = append(m.path, step{name: d[from:to], index: -1})
+	}
+	if m.metered {
+		up := m.payMember(d[from:to])
+		defer func() { m.place = up }()
 	}
 	end := i
 	for k := range o.patterned {

@@ -389,48 +389,6 @@ func (s *Schema) within(n, limit int) bool {
 	return n <= limit/(perByte*d.evaluations)
 }
 
-// levelCosts are what values cost at most by how deep they are, as count charges them: so
-// that the cost can be added up while a payload is read.
-type levelCosts struct {
-	levels   []levelCost
-	root     levelCost // member and text of the value that is the payload
-	exponent int       // of a number with an exponent
-}
-
-type levelCost struct {
-	container int // of an array or object at the level
-	member    int // of each member or item of it
-	text      int // of each of its bytes, beyond what they cost as bytes of what it is in
-}
-
-func (c *levelCosts) at(depth int) *levelCost { return &c.levels[min(depth, len(c.levels)-1)] }
-
-// levelCosts makes the costs of a schema.
-func (s *Schema) levelCosts() levelCosts {
-	d := &s.most
-	each := func(depth int) int {
-		return d.at(depth) * (evaluation + s.perMember + (level+d.unique)*depth + d.comparisons*evaluation)
-	}
-	// The name of a member is charged with the object, the text with the member.
-	text := func(depth int) int {
-		n := d.at(depth)
-		if depth > 0 {
-			n = max(n, d.at(depth-1))
-		}
-		return n * d.text
-	}
-	c := levelCosts{root: levelCost{member: each(0), text: text(0)}, exponent: d.evaluations * d.comparisons * evaluation * exponents}
-	for depth := range deepEvent + 1 {
-		n := d.at(depth)
-		c.levels = append(c.levels, levelCost{
-			container: n * d.names * perName,
-			member:    each(depth+1) + n*(2*evaluation+level*depth),
-			text:      text(depth+1) - text(depth),
-		})
-	}
-	return c
-}
-
 // measure prepares the metering of a compiled schema.
 func (s *Schema) measure(g *graph, profile []int) {
 	s.perMember, s.cases = perMember, map[*jsonschema.Schema]*union{}
