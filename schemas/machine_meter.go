@@ -12,6 +12,7 @@ func (m *machine) pay(n *node, i int) int {
 		m.ticks += p.object
 	case '[':
 		m.unique += p.unique
+		m.ticks += p.unique * perUnique
 	}
 	if m.ticks > m.limit {
 		m.err = errWork
