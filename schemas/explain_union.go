@@ -59,9 +59,9 @@ func (x *explainer) discriminated(e *jsonschema.ValidationError, u *union, keywo
 func (x *explainer) noBranch(e *jsonschema.ValidationError, u *union, keyword string, obj map[string]any) reason {
 	path := append(slices.Clone(e.InstanceLocation), u.property)
 	if _, present := obj[u.property]; !present {
-		return x.at(e, path, "required", quoted(u.property)+" is missing; it must be "+literals(u.allowed), keyword)
+		return x.at(e, path, "required", quoted(u.property)+" is missing; it must be "+u.must, keyword)
 	}
-	return x.at(e, path, keyword, "must be "+literals(u.allowed), keyword)
+	return x.at(e, path, keyword, "must be "+u.must, keyword)
 }
 
 // onlyTypes returns the types that the branches of a union want, if each of them fails

@@ -12,6 +12,7 @@ type union struct {
 	required bool           // every branch requires the property
 	branch   map[string]int // branch by value of the property, canonically encoded
 	allowed  []any          // the values, in the order of the branches
+	must     string         // the values as a message lists them
 	longest  int            // bytes of the longest key of branch
 }
 
@@ -48,6 +49,9 @@ func discriminate(branches []*jsonschema.Schema) *union {
 		if best == nil || u.required && !best.required {
 			best = u
 		}
+	}
+	if best != nil {
+		best.must = literals(best.allowed)
 	}
 	return best
 }
