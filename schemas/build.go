@@ -162,7 +162,7 @@ func (b *builder) anyKind(n *node, at *place) {
 }
 
 func (b *builder) property(o *objectNode, name string, n *node) *property {
-	o.props = append(o.props, property{name: name, quoted: quotedName(name), node: n})
+	o.props = append(o.props, property{name: name, quoted: newSpelling(quotedName(name)), node: n})
 	return &o.props[len(o.props)-1]
 }
 

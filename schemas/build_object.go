@@ -61,11 +61,11 @@ func (p *parts) object(names map[string]bool) *objectNode {
 		}
 		b.property(o, name, b.node(list, at)).forbidden = forbidden
 	}
-	o.simple = o.naming == nil && len(p.node.choices) == 0
-	for i := range o.props {
-		o.simple = o.simple && !o.props[i].forbidden
-	}
 	b.finishObject(o)
+	o.quick = o.naming == nil && len(p.node.choices) == 0 && o.words <= 1
+	for i := range o.props {
+		o.quick = o.quick && !o.props[i].forbidden
+	}
 	p.demands(o)
 	o.indexed = len(p.node.choices) > 0
 	return o

@@ -170,7 +170,7 @@ func (c *Checker) Judge(payload []byte, spans []Span) (Result, error) {
 func (m *machine) start(payload []byte, limit int) {
 	m.data, m.limit = payload, limit
 	if !m.checker.schema.within(len(payload), limit) {
-		m.metered, m.place = true, m.checker.places().root
+		m.mode, m.place = metering, m.checker.places().root
 	}
 }
 
@@ -192,18 +192,22 @@ func (c *Checker) byReference(payload []byte, spans []Span) (Result, error) {
 // must not for what it costs.
 func (m *machine) reasonsOf(payload []byte) (r Result, ok bool) {
 	m.start(payload, freeTicks)
-	if m.metered { // what fails is explained at once, so the cost has to be known before
-		well := m.run(m.checker.skip)
-		if m.err != nil || m.ticks > freeTicks {
-			return r, false
-		}
-		if !well {
+	if m.mode&metering != 0 { // what fails is explained at once, so the cost has to be known before
+		m.mode = 0
+		if !m.run(m.checker.skip) {
 			return m.malformed(payload)
+		}
+		if values := m.work + 1; !m.checker.schema.withinValues(values, len(payload), freeTicks) {
+			m.clear()
+			m.start(payload, freeTicks)
+			if m.run(m.checker.skip); m.err != nil || m.ticks > freeTicks {
+				return r, false
+			}
 		}
 		m.clear()
 		m.data = payload
 	}
-	m.collect = true
+	m.mode |= collecting
 	if !m.run(m.checker.root) {
 		return m.malformed(payload)
 	}
@@ -225,8 +229,8 @@ func (m *machine) malformed(payload []byte) (r Result, ok bool) {
 
 // clear makes the machine ready for another payload.
 func (m *machine) clear() {
-	m.data, m.err, m.depth, m.collect = nil, nil, 0, false
-	m.metered, m.paid, m.ticks, m.place, m.unique = false, false, 0, nil, 0
+	m.data, m.err, m.depth, m.mode = nil, nil, 0, 0
+	m.ticks, m.place, m.unique = 0, nil, 0
 	m.probing, m.work, m.steps = false, 0, 0
 	m.seen, m.index, m.prints = m.seen[:0], m.index[:0], m.prints[:0]
 	m.others.cut(0)

@@ -29,23 +29,31 @@ type machine struct {
 	text   []byte   // a string without its escapes
 	prints []uint64 // fingerprints of the items of arrays
 
+	mode mode
+
 	// The cost of the payload for the library, in ticks: an upper bound, counted while it is
 	// read if that was not clear from its size. See meter.
-	metered bool
-	paid    bool // the value that is read next is counted
-	ticks   int
-	limit   int        // of ticks
-	place   *costPlace // of the value
-	unique  int        // how many uniqueItems compare it
+	ticks  int
+	limit  int        // of ticks
+	place  *costPlace // of the value
+	unique int        // how many uniqueItems compare it
 	// How much was read again for the sake of branches: members, items, and bytes of text.
 	probing bool
 	work    int
 	steps   int // of package regexp, at most
 
-	collect bool
-	path    []step
+	path    []step // to the value, while it collects
 	reasons []reason
 }
+
+// mode is what a machine does beside finding out whether a payload is good.
+type mode uint8
+
+const (
+	collecting mode = 1 << iota // it keeps the reasons, and goes on
+	metering                    // it counts the cost
+	paid                        // of the value that is read next, the cost is counted
+)
 
 // step is a member or item on the way to a value.
 type step struct {
@@ -75,33 +83,17 @@ func (m *machine) value(n *node, i int) int {
 	if i >= len(d) {
 		return failed
 	}
-	if m.metered {
-		if !m.paid {
+	if m.mode != 0 {
+		if m.mode&(metering|paid) == metering {
 			return m.pay(n, i)
 		}
-		m.paid = false
-	}
-	if m.collect {
-		if n.whole {
+		m.mode &^= paid
+		if n.whole && m.mode&collecting != 0 {
 			return m.asWhole(n, i)
 		}
-		// Of a union that a property decides, the branch that was meant explains; unless the
-		// value is of the wrong kind, of which no more is said.
-		for n.dispatch != nil && !n.dispatch.byKind && n.object != nil {
-			next := m.choose(n.dispatch, i)
-			if next == nil || next == m.checker.never {
-				break
-			}
-			n = next
-		}
-	} else {
-		for n.dispatch != nil {
-			next := m.choose(n.dispatch, i)
-			if next == nil {
-				break
-			}
-			n = next
-		}
+	}
+	if n.dispatch != nil {
+		n = m.lead(n, i)
 	}
 	var end int
 	switch c := d[i]; c {
@@ -175,7 +167,7 @@ func (m *machine) scalar(n *node, i, end int) bool {
 
 // mismatch is a value of a kind that is not allowed.
 func (m *machine) mismatch(n *node, i int) int {
-	if !m.collect {
+	if m.mode&collecting == 0 {
 		return failed
 	}
 	end := m.skip(i)
@@ -183,6 +175,21 @@ func (m *machine) mismatch(n *node, i int) int {
 		m.explain(n.roots, i, end)
 	}
 	return end
+}
+
+// lead follows the dispatches of a node for the value at i as far as they tell.
+func (m *machine) lead(n *node, i int) *node {
+	// Of a union that a property decides, the branch that was meant explains; unless the
+	// value is of the wrong kind, of which no more is said.
+	explains := m.mode&collecting != 0
+	for n.dispatch != nil && !(explains && (n.dispatch.byKind || n.object == nil)) {
+		next := m.choose(n.dispatch, i)
+		if next == nil || explains && next == m.checker.never {
+			break
+		}
+		n = next
+	}
+	return n
 }
 
 // choose looks at the value at i. It returns nil if the look does not tell.
@@ -256,11 +263,11 @@ func (m *machine) find(i int, name string) int {
 
 // peek goes over a value that will be read again.
 func (m *machine) peek(i int) int {
-	probing, metered, collect, depth := m.probing, m.metered, m.collect, m.depth
+	probing, mode, depth := m.probing, m.mode, m.depth
 	seen, index, others := len(m.seen), len(m.index), len(m.others.list)
-	m.probing, m.metered, m.collect = true, false, false
+	m.probing, m.mode = true, 0
 	end := m.value(m.checker.skip, i)
-	m.probing, m.metered, m.collect, m.depth = probing, metered, collect, depth
+	m.probing, m.mode, m.depth = probing, mode, depth
 	if end < 0 {
 		m.seen, m.index = m.seen[:seen], m.index[:index]
 		m.others.cut(others)
@@ -279,7 +286,7 @@ func (m *machine) asWhole(n *node, i int) int {
 
 // bad is a value that fails its node, and that all the node's schemas together explain.
 func (m *machine) bad(n *node, i, end int) int {
-	if !m.collect {
+	if m.mode&collecting == 0 {
 		return failed
 	}
 	m.explain(n.roots, i, end)
@@ -288,10 +295,10 @@ func (m *machine) bad(n *node, i, end int) int {
 
 // skip reads a value of which nothing is asked but that it is well-formed.
 func (m *machine) skip(i int) int {
-	was := m.collect
-	m.collect = false
+	mode := m.mode
+	m.mode &^= collecting
 	end := m.value(m.checker.skip, i) // an object or array in it is counted, as any other
-	m.collect = was
+	m.mode = mode
 	return end
 }
 
@@ -304,12 +311,12 @@ func (m *machine) holds(n *node, i int) bool {
 		m.err = errWork
 		return false
 	}
-	collect, depth, probing, metered := m.collect, m.depth, m.probing, m.metered
+	probing, mode, depth := m.probing, m.mode, m.depth
 	seen, index, others := len(m.seen), len(m.index), len(m.others.list)
-	m.collect, m.probing, m.metered = false, true, false
+	m.probing, m.mode = true, 0
 	m.work++
 	end := m.value(n, i)
-	m.collect, m.depth, m.probing, m.metered = collect, depth, probing, metered
+	m.probing, m.mode, m.depth = probing, mode, depth
 	if end < 0 {
 		m.seen, m.index = m.seen[:seen], m.index[:index]
 		m.others.cut(others)
@@ -362,17 +369,20 @@ func (m *machine) numberAt(n *node, i int) int {
 	o, d := n.number, m.data
 	if o.ranged {
 		// Whole numbers of a few digits, which most are.
-		at, negative := i, d[i] == '-'
-		if negative {
+		at := i
+		if d[i] == '-' {
 			at++
 		}
-		first, v := at, int64(0)
-		for at < len(d) && d[at]-'0' <= 9 && at-first < maxDigits {
-			v = v*10 + int64(d[at]-'0')
-			at++
+		first := at
+		u, few := fewDigits(d, at)
+		if at += few; few == 0 {
+			for ; at < len(d) && d[at]-'0' <= 9 && at-first < maxDigits; at++ {
+				u = u*10 + uint64(d[at]-'0')
+			}
 		}
 		if at < len(d) && endsNumber[d[at]] && at > first && (d[first] != '0' || at == first+1) && at-i <= m.checker.maxNumber {
-			if negative {
+			v := int64(u)
+			if first > i {
 				v = -v
 			}
 			if v < o.low || v > o.high {
@@ -449,11 +459,11 @@ func (m *machine) arrayAt(n *node, start int) int {
 			if count < len(a.first) {
 				item = a.first[count]
 			}
-			if m.collect {
+			if m.mode&collecting != 0 {
 				m.path = append(m.path, step{index: count})
 			}
 			from := i
-			if !m.metered {
+			if m.mode&metering == 0 {
 				i = m.value(item, i)
 			} else {
 				i = m.payItem(item, i)
@@ -461,7 +471,7 @@ func (m *machine) arrayAt(n *node, start int) int {
 			if i < 0 {
 				return i
 			}
-			if m.collect {
+			if m.mode&collecting != 0 {
 				m.path = m.path[:len(m.path)-1]
 			}
 			for k := range min(len(a.contains), len(found)) {
@@ -492,13 +502,13 @@ func (m *machine) arrayAt(n *node, start int) int {
 	}
 	m.depth--
 	if count < a.least || a.most >= 0 && count > a.most {
-		if !m.collect {
+		if m.mode&collecting == 0 {
 			return failed
 		}
 		m.explainCount(a.shallow, count)
 	}
 	if a.unique && count > 1 && !m.distinct(start, i) {
-		if !m.collect {
+		if m.mode&collecting == 0 {
 			return failed
 		}
 		m.explain(a.repeats, start, i)
@@ -512,7 +522,7 @@ func (m *machine) arrayAt(n *node, start int) int {
 			n = m.wanted(c, start)
 		}
 		if n < c.least || c.most >= 0 && n > c.most {
-			if !m.collect {
+			if m.mode&collecting == 0 {
 				return failed
 			}
 			m.explainOne(c.only, start, i)
@@ -526,14 +536,14 @@ func (m *machine) finish(n *node, f *frame, start, end int) int {
 	if !n.plain {
 		for k := range n.choices {
 			if c := &n.choices[k]; !m.decide(c, f, start) {
-				if !m.collect {
+				if m.mode&collecting == 0 {
 					return failed
 				}
 				m.explainOne(c.only, start, end)
 			}
 		}
 		if len(n.opaque) > 0 {
-			if m.collect {
+			if m.mode&collecting != 0 {
 				m.explain(n.opaque, start, end)
 			} else if !m.reference(n.opaque, start, end) {
 				return failed

@@ -18,7 +18,7 @@ func (m *machine) pay(n *node, i int) int {
 		m.err = errWork
 		return failed
 	}
-	m.paid = true
+	m.mode |= paid
 	end := m.value(n, i)
 	m.unique = unique
 	if end < 0 {

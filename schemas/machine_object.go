@@ -57,7 +57,7 @@ func (m *machine) objectAt(n *node, start int) int {
 		}
 	}
 	if f.wrong || !m.names(&f) {
-		if !m.collect {
+		if m.mode&collecting == 0 {
 			return failed
 		}
 		m.explainNames(&f)
@@ -104,13 +104,12 @@ func (m *machine) member(f *frame, i int) int {
 		return m.unpredicted(f, i)
 	}
 	p := &o.props[at]
-	q := p.quoted
-	if len(d)-i-1 < len(q) || string(d[i+1:i+1+len(q)]) != q {
+	if !p.quoted.follows(d, i+1) {
 		return m.unpredicted(f, i)
 	}
-	i += 1 + len(q)
-	if !o.simple || o.words > 1 || m.collect || m.metered {
-		return m.known(f, at, i-len(q), i-2, i)
+	i += 1 + len(p.quoted.text)
+	if !o.quick || m.mode != 0 {
+		return m.known(f, at, i-len(p.quoted.text), i-2, i)
 	}
 	f.last = o.order + 1 + at
 	if f.low>>at&1 != 0 {
@@ -171,18 +170,18 @@ func (m *machine) known(f *frame, at, from, to, i int) int {
 	}
 	p := &o.props[at]
 	if p.forbidden || o.naming != nil && !m.named(o, from-1) {
-		if !m.collect {
+		if m.mode&collecting == 0 {
 			return failed
 		}
 		f.wrong = true
 	}
-	if m.metered {
+	if m.mode&metering != 0 {
 		up := m.payMember(d[from:to])
 		i = m.value(p.node, i)
 		m.place = up
 		return i
 	}
-	if !m.collect {
+	if m.mode&collecting == 0 {
 		return m.value(p.node, i)
 	}
 	m.path = append(m.path, step{name: d[from:to], index: -1})
@@ -205,15 +204,15 @@ func (m *machine) other(f *frame, name []byte, from, to, i int) int {
 	}
 	node := o.rest
 	if o.closed || o.naming != nil && !m.named(o, from-1) {
-		if !m.collect {
+		if m.mode&collecting == 0 {
 			return failed
 		}
 		f.wrong = true
 	}
-	if m.collect {
+	if m.mode&collecting != 0 {
 		m.path = append(m.path, step{name: d[from:to], index: -1})
 	}
-	if m.metered {
+	if m.mode&metering != 0 {
 		up := m.payMember(d[from:to])
 		defer func() { m.place = up }()
 	}
@@ -228,7 +227,7 @@ func (m *machine) other(f *frame, name []byte, from, to, i int) int {
 	if !node.anything || end == i {
 		end = m.value(node, i)
 	}
-	if m.collect && end >= 0 {
+	if m.mode&collecting != 0 && end >= 0 {
 		m.path = m.path[:len(m.path)-1]
 	}
 	return end
@@ -251,7 +250,7 @@ func (m *machine) byPatterns(f *frame, p *patterned, name []byte, i int) int {
 		return end
 	}
 	if p.rest == nil {
-		if !m.collect {
+		if m.mode&collecting == 0 {
 			return failed
 		}
 		f.wrong = true

@@ -60,11 +60,12 @@ func (m *meter) count(v any, depth int) {
 	m.left -= n * (evaluation + m.schema.perMember + (level+d.unique)*depth)
 	switch v := v.(type) {
 	case string:
-		m.left -= n * d.text * len(v)
+		m.left -= n * (d.text*len(v) + d.compared(depth)*(len(v)/4))
 	case json.Number:
 		each := evaluation
 		if hasExponent(v) {
 			each *= exponents
+			m.left -= n * d.compared(depth) * each
 		}
 		m.left -= n * d.comparisons * each
 	case []any:
@@ -74,7 +75,7 @@ func (m *meter) count(v any, depth int) {
 	case map[string]any:
 		m.left -= n * d.names * perName
 		for name, item := range v {
-			m.left -= n * (2*evaluation + level*depth + d.text*len(name))
+			m.left -= n * (2*evaluation + (level+d.unique)*depth + d.text*len(name) + d.compared(depth)*(len(name)/4))
 			m.count(item, depth+1)
 		}
 	}
@@ -373,6 +374,14 @@ type dearest struct {
 	names       int   // properties that can be missing, with each evaluation
 }
 
+// compared is how many uniqueItems at most compare a value at a depth, with each evaluation.
+func (d *dearest) compared(depth int) int {
+	if d.unique == 0 {
+		return 0
+	}
+	return depth
+}
+
 // at is the number of evaluations at a level.
 func (d *dearest) at(depth int) int { return d.profile[min(depth, len(d.profile)-1)] }
 
@@ -385,8 +394,23 @@ func (s *Schema) within(n, limit int) bool {
 	d := &s.most
 	// A value has a byte, and one that separates it from the next; a number with an
 	// exponent has three, and so has an object. Each level of nesting takes two.
-	perByte := evaluation + s.perMember + d.text + d.comparisons*evaluation*exponents/4 + d.names*perName/3 + (level+d.unique)*min(d.depth, n/2)
+	depth := min(d.depth, n/2)
+	perByte := evaluation + s.perMember + d.text + (d.comparisons+d.compared(depth))*evaluation*exponents/4 + d.names*perName/3 + (level+d.unique)*depth
 	return n <= limit/(perByte*d.evaluations)
+}
+
+// withinValues is within for an event of which it is known how many values it has.
+func (s *Schema) withinValues(values, bytes, limit int) bool {
+	if s.unmetered {
+		return true
+	}
+	d := &s.most
+	depth := min(d.depth, values)
+	perValue := evaluation + s.perMember + (level+d.unique)*depth + // any value
+		2*evaluation + (level+d.unique)*depth + // the name that it may have
+		max((d.comparisons+d.compared(depth))*evaluation*exponents, d.names*perName) // a number or an object
+	limit /= d.evaluations
+	return values <= limit/perValue && bytes <= (limit-values*perValue)/(d.text+d.compared(depth))
 }
 
 // measure prepares the metering of a compiled schema.

@@ -104,7 +104,7 @@ type objectNode struct {
 	patterned   []patterned
 	naming      []*node // of the names, as strings
 	dependents  []dependent
-	simple      bool                 // of props, nothing is asked but that their values are good
+	quick       bool                 // of props, 64 at most, nothing is asked but that their values are good
 	indexed     bool                 // a choice looks at where the members are
 	shallow     []*jsonschema.Schema // what is said of the names of members; to explain
 }
@@ -112,7 +112,7 @@ type objectNode struct {
 // property is one that some schema at the place names.
 type property struct {
 	name      string
-	quoted    string // with the quote after it and the colon
+	quoted    spelling // with the quote after it and the colon
 	node      *node
 	forbidden bool
 }

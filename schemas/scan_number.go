@@ -1,6 +1,7 @@
 package schemas
 
 import (
+	"encoding/binary"
 	"math/big"
 	"math/bits"
 )
@@ -23,6 +24,23 @@ var powers = func() (p [maxDigits + 1]uint64) {
 	}
 	return p
 }()
+
+// fewDigits reads the digits at i at one go, as the lowest set bit of a word finds what is
+// none. n is how many there are, from 1 to 7; it is 0 if there are others, or if d ends soon.
+func fewDigits(d []byte, i int) (v uint64, n int) {
+	if i+8 > len(d) {
+		return 0, 0
+	}
+	x := binary.LittleEndian.Uint64(d[i:]) ^ '0'*lows
+	n = bits.TrailingZeros64((x+0x76*lows|x)&highs) >> 3
+	if n&7 == 0 {
+		return 0, 0
+	}
+	x <<= (64 - 8*n) & 63 // the digits are the last of eight
+	x = x * 2561 >> 8 & 0x00FF00FF00FF00FF
+	x = x * 6553601 >> 16 & 0x0000FFFF0000FFFF
+	return x * 42949672960001 >> 32, n
+}
 
 // scanNumber goes over the number at i, which is at a digit or a minus sign. It returns
 // the position after it, or -1 if it is not a number of RFC 8259. exponent is the absolute
@@ -57,6 +75,10 @@ func scanFraction(d []byte, i, count int, n decimal) (_ decimal, end, exponent i
 	if d[i] == '.' {
 		i++
 		from := i
+		if v, few := fewDigits(d, i); few > 0 {
+			n.mantissa = n.mantissa*powers[few] + v
+			i += few
+		}
 		for i < len(d) && d[i]-'0' <= 9 {
 			n.mantissa = n.mantissa*10 + uint64(d[i]-'0')
 			i++

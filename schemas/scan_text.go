@@ -2,6 +2,7 @@ package schemas
 
 import (
 	"encoding/binary"
+	"math"
 	"math/bits"
 	"unicode/utf8"
 )
@@ -61,6 +62,42 @@ func scanText(d []byte, i int) (end int, s look) {
 			}
 		}
 	}
+}
+
+// spelling is a text that is compared with others of any length eight bytes at a time.
+type spelling struct {
+	text       string
+	head, tail uint64 // its first and last eight bytes
+	mask       uint64 // of head, those that it has
+}
+
+func newSpelling(text string) spelling {
+	s := spelling{text: text, mask: math.MaxUint64}
+	if n := len(text); n < 8 {
+		s.mask >>= 64 - 8*n
+	} else {
+		s.tail = binary.LittleEndian.Uint64([]byte(text[n-8:]))
+	}
+	s.head = binary.LittleEndian.Uint64(append([]byte(text), make([]byte, 8)...))
+	return s
+}
+
+// follows reports whether the text stands in d from i on.
+func (s *spelling) follows(d []byte, i int) bool {
+	n := len(s.text)
+	if i+max(n, 8) > len(d) {
+		return i+n <= len(d) && string(d[i:i+n]) == s.text
+	}
+	if (binary.LittleEndian.Uint64(d[i:])^s.head)&s.mask != 0 {
+		return false
+	}
+	if n <= 8 {
+		return true
+	}
+	if binary.LittleEndian.Uint64(d[i+n-8:]) != s.tail {
+		return false
+	}
+	return n <= 16 || string(d[i+8:i+n-8]) == s.text[8:n-8]
 }
 
 // skipRunes goes over characters beyond ASCII, of which most come in company.
