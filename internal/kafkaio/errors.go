@@ -35,31 +35,28 @@ var (
 	ErrCommitted = errors.New("kafka: the transaction was committed after all")
 )
 
-// codeError is an error code of a broker.
-type codeError struct {
-	what string // what was asked
-	code kafkago.Error
-}
+// brokerError is an error code of a broker.
+type brokerError struct{ code kafkago.Error }
 
-// brokerError makes an error of a broker's code; nil for 0.
-func brokerError(what string, code int16) error {
+// codeError makes an error of a broker's code; nil for 0.
+func codeError(code int16) error {
 	if code == 0 {
 		return nil
 	}
-	return &codeError{what: what, code: kafkago.Error(code)}
+	return &brokerError{code: kafkago.Error(code)}
 }
 
-func (e *codeError) Error() string {
+func (e *brokerError) Error() string {
 	if title := e.code.Title(); title != "" {
-		return fmt.Sprintf("kafka: %s: %s (code %d)", e.what, title, int(e.code))
+		return fmt.Sprintf("%s (code %d)", title, int(e.code))
 	}
-	return fmt.Sprintf("kafka: %s: code %d", e.what, int(e.code))
+	return fmt.Sprintf("code %d", int(e.code))
 }
 
-func (e *codeError) Unwrap() error { return e.code }
+func (e *brokerError) Unwrap() error { return e.code }
 
 // Is says which of the package's errors the code means.
-func (e *codeError) Is(target error) bool {
+func (e *brokerError) Is(target error) bool {
 	switch target {
 	case ErrFenced:
 		return e.code == kafkago.InvalidProducerEpoch || e.code == kafkago.ProducerFenced ||
