@@ -8,12 +8,16 @@ BIN     := bin/lazaret
 # Public test suites; .ci/run and developers who have them set these.
 export LAZARET_JSON_SCHEMA_TEST_SUITE LAZARET_JSON_TEST_SUITE
 
-.PHONY: build demo test race lint fuzz bench soak clean need
+.PHONY: build broker demo test race lint fuzz bench soak clean need
 
 build: ## bin/lazaret, one static binary
 	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/lazaret
 
-demo: build ## the whole story on 100,000 events; KEEP=1 leaves it running
+broker: ## bin/kafka-broker, the Apache Kafka of make demo KAFKA=1
+	@scripts/need kafka
+	@$(GO) build -o bin/kafka-broker ./internal/kafkatest/cmd/broker
+
+demo: build $(if $(KAFKA),broker) ## the whole story on 100,000 events; KEEP=1 leaves it running
 	@$(BIN) demo $(if $(EVENTS),--events $(EVENTS)) $(if $(SIZE),--size $(SIZE)) $(if $(KEEP),--keep)
 
 test: need ## every test, with the race detector
