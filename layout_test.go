@@ -27,6 +27,8 @@ var arrows = map[string][]string{
 	"internal/web":                      {},
 	"internal/client":                   {},
 	"internal/workload":                 {},
+	"internal/kafkatest":                {},
+	"internal/kafkatest/cmd/broker":     {"internal/kafkatest"},
 	"examples":                          {},
 	"internal/cloudevents":              {"internal/jsonread"},
 	"internal/auth":                     {"internal/db"},
