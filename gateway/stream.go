@@ -15,6 +15,11 @@ type Stream struct {
 	Key         string     `json:"key,omitempty" yaml:"key"`   // JSON Pointer to the event's key
 	Time        string     `json:"time,omitempty" yaml:"time"` // JSON Pointer to the event's time, RFC 3339
 	Sink        SinkSpec   `json:"sink" yaml:"sink"`
+	// Sources are what the gateway fetches events from, beside those that are posted to it.
+	Sources []SourceSpec `json:"sources,omitempty" yaml:"sources"`
+	// Delivery is what holds for the events of the sources; default AtLeastOnce.
+	Delivery   Delivery        `json:"delivery,omitempty" yaml:"delivery"`
+	Quarantine *QuarantineSpec `json:"quarantine,omitempty" yaml:"quarantine"`
 	// Version is set by the store: the stream's own version, from 1, which grows with
 	// every change of the stream, its schema version or its rule set.
 	Version int `json:"version,omitempty" yaml:"-"`
@@ -35,6 +40,45 @@ type SinkSpec struct {
 	File   *FileSink   `json:"file,omitempty" yaml:"file"`
 	HTTP   *HTTPSink   `json:"http,omitempty" yaml:"http"`
 	Stdout *StdoutSink `json:"stdout,omitempty" yaml:"stdout"`
+	Kafka  *KafkaSink  `json:"kafka,omitempty" yaml:"kafka"`
+}
+
+// SourceSpec says where events are fetched from: exactly one field is set.
+type SourceSpec struct {
+	Kafka *KafkaSource `json:"kafka,omitempty" yaml:"kafka"`
+}
+
+// Delivery is what a stream promises for the events of its sources.
+type Delivery string
+
+const (
+	// AtLeastOnce: each event is durable at the sink or in the quarantine before it is
+	// acknowledged to its source; after a crash some are written a second time. The default.
+	AtLeastOnce Delivery = "at_least_once"
+	// ExactlyOnce: an event's way to a Kafka sink and its acknowledgement to a Kafka source
+	// are one transaction.
+	ExactlyOnce Delivery = "exactly_once"
+)
+
+// ExactlyOnce says whether the stream asks for that.
+func (s *Stream) ExactlyOnce() bool { return s.Delivery == ExactlyOnce }
+
+// QuarantineSpec says what else becomes of bad events, which are in the quarantine always.
+type QuarantineSpec struct {
+	Mirror *MirrorSpec `json:"mirror,omitempty" yaml:"mirror"`
+}
+
+// MirrorSpec names the Kafka topic that gets a copy of each event that is quarantined.
+type MirrorSpec struct {
+	Topic string `json:"topic" yaml:"topic"`
+}
+
+// MirrorTopic is the topic of the quarantine's mirror, or "" if there is none.
+func (s *Stream) MirrorTopic() string {
+	if s.Quarantine == nil || s.Quarantine.Mirror == nil {
+		return ""
+	}
+	return s.Quarantine.Mirror.Topic
 }
 
 // Format says what a sink writes for an event.

@@ -64,6 +64,9 @@ func (s *Stream) Validate() error {
 	v.pointer("/key", s.Key)
 	v.pointer("/time", s.Time)
 	v.sink(s.Sink)
+	v.sources(s)
+	v.delivery(s)
+	v.quarantine(s)
 	if len(v.Fields) > 0 {
 		return v
 	}
@@ -120,8 +123,12 @@ func (v *InvalidStream) sink(s SinkSpec) {
 		set++
 		v.format("/sink/stdout/format", s.Stdout.Format)
 	}
+	if s.Kafka != nil {
+		set++
+		v.kafkaSink(s.Kafka)
+	}
 	if set != 1 {
-		v.add("/sink", "must have exactly one of file, http and stdout; it has %d", set)
+		v.add("/sink", "must have exactly one of file, http, kafka and stdout; it has %d", set)
 	}
 }
 
