@@ -22,6 +22,7 @@ type Config struct {
 	TLS       TLS       `yaml:"tls"`
 	Store     Store     `yaml:"store"`
 	Sinks     Sinks     `yaml:"sinks"`
+	Kafka     Kafka     `yaml:"kafka"`
 	Limits    Limits    `yaml:"limits"`
 	Tokens    []Token   `yaml:"tokens"`
 	Log       Log       `yaml:"log"`
@@ -122,6 +123,7 @@ func Default() Config {
 		Listen: Listen{HTTP: "127.0.0.1:8080"},
 		Store:  Store{Path: "./lazaret-data/lazaret.db", MinFree: 64 << 20},
 		Sinks:  Sinks{File: FileSinks{Root: "./lazaret-data/sink"}},
+		Kafka:  Kafka{ClientID: "lazaret", Topics: KafkaTopics{Produce: []string{".*"}, Consume: []string{".*"}}},
 		Limits: Limits{
 			Body: 16 << 20, Decoded: 64 << 20, Event: 1 << 20, BatchEvents: 10_000, InFlight: 256 << 20,
 			JSONDepth: 200, JSONKeys: 1_000_000, AdminBody: 4 << 20,

@@ -25,7 +25,7 @@ func TestExampleEqualsDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.Tokens, c.Sinks.HTTP.Hosts = nil, nil // written [] there
+	c.Tokens, c.Sinks.HTTP.Hosts, c.Kafka.Brokers = nil, nil, nil // written [] there
 	if d := Default(); !reflect.DeepEqual(c, d) {
 		t.Errorf("the example:\n%+v\nthe defaults:\n%+v", c, d)
 	}
@@ -75,6 +75,13 @@ sinks:
   file: {root: /data}
   http: {hosts: [example.com, "10.0.0.1:80", "[::1]:443"]}
   secrets_dir: /run/secrets
+kafka:
+  brokers: ["k1:9092", "[::1]:9093"]
+  client_id: c
+  instance_id: i-1
+  topics: {produce: ["clicks[.].*", dead], consume: []}
+  tls: {enabled: true, ca: ca.pem, cert: c.pem, key: k.pem, server_name: broker}
+  sasl: {mechanism: SCRAM-SHA-512, username: u, password: p, password_file: ""}
 limits:
   body: 1 MiB
   decoded: 2MiB
@@ -99,6 +106,9 @@ shutdown_timeout: 4s
 	want := Config{
 		Listen: Listen{"0.0.0.0:9000", "127.0.0.1:9001"}, TLS: TLS{"a.pem", "b.pem"}, Store: Store{"/var/x.db", 1 << 30},
 		Sinks: Sinks{File: FileSinks{"/data"}, HTTP: HTTPSinks{[]string{"example.com", "10.0.0.1:80", "[::1]:443"}}, SecretsDir: "/run/secrets"},
+		Kafka: Kafka{Brokers: []string{"k1:9092", "[::1]:9093"}, ClientID: "c", InstanceID: "i-1",
+			Topics: KafkaTopics{Produce: []string{"clicks[.].*", "dead"}, Consume: []string{}},
+			TLS:    KafkaTLS{true, "ca.pem", "c.pem", "k.pem", "broker"}, SASL: SASL{"SCRAM-SHA-512", "u", "p", ""}},
 		Limits: Limits{Body: 1 << 20, Decoded: 2 << 20, Event: 4096, BatchEvents: 7, InFlight: 3 << 20, JSONDepth: 9, JSONKeys: 10,
 			AdminBody: 2e6, ReadTimeout: Duration(time.Second), WriteTimeout: Duration(90 * time.Second), IdleTimeout: Duration(3 * time.Second)},
 		Tokens: []Token{{Name: "a", Scopes: []string{"read", "ingest"}, Streams: []string{"s"}, SHA256: strings.Repeat("ab", 32)}},
@@ -126,6 +136,13 @@ func TestValidateReportsEverythingAtOnce(t *testing.T) {
 listen: {http: nonsense, admin: "127.0.0.1:99999"}
 tls: {cert: a.pem}
 sinks: {http: {hosts: ["https://example.com"]}}
+kafka:
+  brokers: ["kafka", "k:0", "PLAINTEXT://k:9092"]
+  client_id: ""
+  instance_id: a/b
+  topics: {produce: ["a)|(b"], consume: [ok, ""]}
+  tls: {cert: a.pem}
+  sasl: {username: u}
 limits: {body: 128MiB, event: 1, in_flight: 1, json_depth: 0, read_timeout: 0s}
 tokens:
   - {scopes: [ingest], sha256: abc}
@@ -138,7 +155,8 @@ shutdown_timeout: 100h
 	if err == nil {
 		t.Fatal("taken")
 	}
-	for _, key := range []string{"listen.http", "listen.admin", "tls", "sinks.http.hosts[0]", "limits.decoded", "limits.event", "limits.in_flight",
+	for _, key := range []string{"listen.http", "listen.admin", "tls", "sinks.http.hosts[0]", "kafka.brokers[0]", "kafka.brokers[1]", "kafka.brokers[2]",
+		"kafka.client_id", "kafka.instance_id", "kafka.topics.produce[0]", "kafka.topics.consume[1]", "kafka.tls", "kafka.tls.enabled", "kafka.sasl.mechanism", "limits.decoded", "limits.event", "limits.in_flight",
 		"limits.json_depth", "limits.read_timeout", "tokens[0].name", "tokens[0].sha256", "tokens[1].scopes", "tokens[1]", "tokens[2].name",
 		"tokens[2].scopes", "tokens[2]", "log.level", "log.format", "reprocess.concurrency", "shutdown_timeout"} {
 		if !strings.Contains(err.Error(), key+": ") {

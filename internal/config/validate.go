@@ -43,6 +43,7 @@ func (c Config) Validate() error {
 	for i, h := range c.Sinks.HTTP.Hosts {
 		p.check(validHost(h), fmt.Sprintf("sinks.http.hosts[%d]", i), "expected a host name or address, with or without a port, and no scheme or path")
 	}
+	p.kafka(c.Kafka)
 	p.limits(c.Limits)
 	p.tokens(c.Tokens)
 	p.check(slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level), "log.level", "expected debug, info, warn or error")
