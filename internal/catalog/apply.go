@@ -170,7 +170,7 @@ func (c *Catalog) compile(ctx context.Context, changes []Change, p *plan) (map[s
 		made[s.Name] = v
 	}
 	for _, ch := range changes {
-		if err := faults.take(c.checkSink(ch)); err != nil {
+		if err := faults.take(c.checkPlaces(ch)); err != nil {
 			return nil, err
 		}
 	}
@@ -199,39 +199,6 @@ func (c *Catalog) try(ctx context.Context, m *maker, list []schemas.Version) []e
 	}
 	_ = group.Wait() // no function returns an error
 	return errs
-}
-
-func (c *Catalog) checkSink(ch Change) error {
-	if ch.Resource.Kind != KindStream || ch.Delete || c.conf.CheckSink == nil {
-		return nil
-	}
-	if err := c.conf.CheckSink(ch.Resource.Stream.Sink); err != nil {
-		return refuse(Fault{Resource: ch.Resource.Key(), Pointer: "/sink", Message: err.Error()})
-	}
-	return nil
-}
-
-// overlaps finds streams that would write to the same directory.
-func overlaps(now *snapshot, p *plan) []Fault {
-	dirs := map[string]string{} // the stream, by directory
-	for name, v := range now.streams {
-		if v.Stream.Sink.File != nil && !p.touches(name) {
-			dirs[v.Stream.Sink.File.Dir] = name
-		}
-	}
-	var found []Fault
-	for _, s := range p.streams {
-		if s.Sink.File == nil {
-			continue
-		}
-		dir := s.Sink.File.Dir
-		if other, ok := dirs[dir]; ok {
-			found = append(found, Fault{Resource: key(KindStream, s.Name), Pointer: "/sink/file/dir",
-				Message: fmt.Sprintf("the stream %s writes to the directory %s already: each stream needs one of its own", other, dir)})
-		}
-		dirs[dir] = s.Name
-	}
-	return found
 }
 
 // next is the snapshot that holds when the plan is stored.

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -34,9 +35,18 @@ type Config struct {
 	Streams *gateway.StreamStore
 	// OpenSink opens the sink of a stream. The catalog closes it.
 	OpenSink func(gateway.Stream) (gateway.Sink, error)
+	// OpenMirror opens the mirror of a stream's quarantine: a sink of bad events. The catalog
+	// closes it. Optional; without it no quarantine is mirrored.
+	OpenMirror func(gateway.Stream) (gateway.Sink, error)
 	// CheckSink says, without opening anything, why a sink cannot be had, such as a host
-	// that is not allowed. Optional.
+	// that is not allowed. It is asked for the mirror of a quarantine, too, as for a sink.
+	// Optional.
 	CheckSink func(gateway.SinkSpec) error
+	// CheckSource says the same of a source. Optional.
+	CheckSource func(gateway.SourceSpec) error
+	// OnActive is told of the active streams, by name, at the start and whenever they have
+	// changed. It must not wait. Optional.
+	OnActive func(streams []gateway.Stream)
 	// Quarantined counts a stream's entries that are still in the quarantine. Optional;
 	// without it a stream is deleted without asking.
 	Quarantined func(ctx context.Context, stream string) (int64, error)
@@ -76,7 +86,8 @@ type version struct {
 	schema  *schemas.Schema // nil if broken
 	program *rules.Program  // nil if it has no rules, and if broken
 	handle  *handle
-	broken  error // why it does not judge; nil if it does
+	mirror  *handle // nil if there is none
+	broken  error   // why it does not judge; nil if it does
 }
 
 // New loads what is stored. A stream that does not compile any more does not prevent
@@ -95,7 +106,7 @@ func New(ctx context.Context, conf Config) (*Catalog, error) {
 	c := &Catalog{
 		conf:  conf,
 		log:   conf.Log,
-		sinks: &sinks{open: conf.OpenSink, log: conf.Log, places: map[string]*place{}},
+		sinks: &sinks{log: conf.Log, places: map[string]*place{}},
 	}
 	list, err := conf.Streams.List(ctx)
 	if err != nil {
@@ -138,10 +149,19 @@ func (c *Catalog) swap(ctx context.Context, snap *snapshot) {
 	defer cancel()
 	c.now.Store(snap)
 	handles := make([]*handle, 0, len(snap.streams))
-	for _, v := range snap.streams {
+	active := make([]gateway.Stream, 0, len(snap.streams))
+	for _, name := range slices.Sorted(maps.Keys(snap.streams)) {
+		v := snap.streams[name]
+		active = append(active, v.Stream)
 		handles = append(handles, v.handle)
+		if v.mirror != nil {
+			handles = append(handles, v.mirror)
+		}
 	}
 	c.sinks.activate(ctx, handles)
+	if c.conf.OnActive != nil {
+		c.conf.OnActive(active)
+	}
 }
 
 // Active implements gateway.Catalog.
@@ -182,7 +202,7 @@ type Health struct {
 	Stream string
 	// Broken is why the stream's contract does not compile; nil if it does.
 	Broken error
-	// Sink is why its sink takes nothing now; nil if it does.
+	// Sink is why its sink, or the mirror of its quarantine, takes nothing now; nil if it does.
 	Sink error
 }
 
@@ -191,10 +211,19 @@ func (c *Catalog) Health() []Health {
 	snap := c.now.Load()
 	list := make([]Health, 0, len(snap.streams))
 	for name, v := range snap.streams {
-		list = append(list, Health{Stream: name, Broken: v.broken, Sink: v.handle.Ready()})
+		list = append(list, Health{Stream: name, Broken: v.broken, Sink: v.ready()})
 	}
 	slices.SortFunc(list, func(a, b Health) int { return strings.Compare(a.Stream, b.Stream) })
 	return list
+}
+
+// ready says why the version's sink or mirror takes nothing now.
+func (v *version) ready() error {
+	err := v.handle.Ready()
+	if v.mirror != nil {
+		err = errors.Join(err, v.mirror.Ready())
+	}
+	return err
 }
 
 // Broken returns why the stream's contract does not compile; nil if it does, or if there
@@ -207,8 +236,19 @@ func (c *Catalog) Broken(stream string) error {
 }
 
 func (c *Catalog) brokenVersion(s gateway.Stream, err error) *version {
-	h := c.sinks.handle(s)
-	return &version{Active: gateway.Active{Stream: s, Judge: brokenJudge{err}, Sink: h}, handle: h, broken: err}
+	v := c.withSinks(&version{broken: err}, s)
+	v.Judge = brokenJudge{err}
+	return v
+}
+
+// withSinks gives a version its stream, and the sink and the mirror of that, not yet open.
+func (c *Catalog) withSinks(v *version, s gateway.Stream) *version {
+	v.handle, v.mirror = c.sinks.handle(s, c.conf.OpenSink), c.sinks.mirror(s, c.conf.OpenMirror)
+	v.Stream, v.Sink = s, v.handle
+	if v.mirror != nil {
+		v.Mirror = v.mirror
+	}
+	return v
 }
 
 // brokenJudge judges nothing: the stream's contract does not compile.

@@ -138,8 +138,9 @@ func (m *maker) version(ctx context.Context, s gateway.Stream) (*version, error)
 	if err != nil {
 		return nil, refuse(Fault{Resource: key(KindStream, s.Name), Message: err.Error()})
 	}
-	h := m.c.sinks.handle(s)
-	return &version{Active: gateway.Active{Stream: s, Judge: contract, Sink: h}, schema: schema, program: program, handle: h}, nil
+	v := m.c.withSinks(&version{schema: schema, program: program}, s)
+	v.Judge = contract
+	return v, nil
 }
 
 func key(k Kind, name string) string { return string(k) + "/" + name }

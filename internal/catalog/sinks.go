@@ -26,8 +26,7 @@ var errClosed = errors.New("the sinks are closed: the server is shutting down")
 // time, so that no two write the same files. When a handle wants the place for another
 // sink, it waits for the writes under way, closes the one and opens the other.
 type sinks struct {
-	open func(gateway.Stream) (gateway.Sink, error)
-	log  *slog.Logger
+	log *slog.Logger
 
 	mu     sync.Mutex
 	places map[string]*place
@@ -39,8 +38,12 @@ type handle struct {
 	sinks  *sinks
 	place  *place
 	stream gateway.Stream
+	open   opener
 	spec   string
 }
+
+// opener opens a stream's sink, or the mirror of its quarantine.
+type opener func(gateway.Stream) (gateway.Sink, error)
 
 // place is where at most one sink is open.
 type place struct {
@@ -57,22 +60,41 @@ type place struct {
 	err    error        // why nothing is open
 }
 
-// specOf names what makes two sinks the same, and the place that they are at.
+// specOf names what makes two sinks the same, and the place that they are at. The Kafka
+// sinks of a stream have one place, whatever their topics: a new one shares the
+// transactional id of the old one, and must not take it away during a write.
 func specOf(s gateway.Stream) (spec, at string) {
 	b, err := json.Marshal(s.Sink)
 	if err != nil {
 		panic(err) // plain values always marshal
 	}
 	spec = s.Name + " " + string(b)
-	if s.Sink.File != nil {
+	switch {
+	case s.Sink.File != nil:
 		return spec, "file " + s.Sink.File.Dir
+	case s.Sink.Kafka != nil:
+		return spec, "kafka " + s.Name
 	}
 	return spec, spec
 }
 
 // handle returns the sink of a stream's version, without opening it.
-func (p *sinks) handle(s gateway.Stream) *handle {
+func (p *sinks) handle(s gateway.Stream, open opener) *handle {
 	spec, at := specOf(s)
+	return p.at(at, &handle{stream: s, open: open, spec: spec})
+}
+
+// mirror returns the mirror of the quarantine of a stream's version, or nil if it has none.
+func (p *sinks) mirror(s gateway.Stream, open opener) *handle {
+	topic := s.MirrorTopic()
+	if topic == "" || open == nil {
+		return nil
+	}
+	return p.at("mirror "+s.Name, &handle{stream: s, open: open, spec: topic})
+}
+
+// at puts a handle to its place.
+func (p *sinks) at(at string, h *handle) *handle {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	pl := p.places[at]
@@ -81,7 +103,8 @@ func (p *sinks) handle(s gateway.Stream) *handle {
 		pl.changed.L = &pl.mu
 		p.places[at] = pl
 	}
-	return &handle{sinks: p, place: pl, stream: s, spec: spec}
+	h.sinks, h.place = p, pl
+	return h
 }
 
 // activate says which handles are those of active versions. Their sinks are opened;
@@ -219,7 +242,7 @@ func (pl *place) move(h *handle) (err error) {
 	pl.sink, pl.spec, pl.moving = nil, "", true
 	pl.mu.Unlock()
 	closeOld(old, h.sinks.log)
-	sink, err := h.sinks.open(h.stream)
+	sink, err := h.open(h.stream)
 	pl.mu.Lock()
 	pl.moving = false
 	pl.giveUp(h.spec)
