@@ -143,7 +143,7 @@ func (s SASL) Secret() (string, error) {
 
 var (
 	mechanisms = []string{"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"}
-	instanceID = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,200}$`) // Kafka takes 249; streams' names are added
+	instanceID = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,180}$`) // Kafka takes 249; the name of a stream is added
 )
 
 func (p *problems) kafka(k Kafka) {
@@ -154,7 +154,7 @@ func (p *problems) kafka(k Kafka) {
 	p.check(k.ClientID != "" && len(k.ClientID) <= 249 && !strings.ContainsFunc(k.ClientID, unprintable),
 		"kafka.client_id", "expected 1 to 249 printable characters")
 	p.check(k.InstanceID == "" || instanceID.MatchString(k.InstanceID) && strings.Trim(k.InstanceID, ".") != "",
-		"kafka.instance_id", "expected 1 to 200 characters a-z, A-Z, 0-9, '.', '_' and '-'")
+		"kafka.instance_id", "expected 1 to 180 characters a-z, A-Z, 0-9, '.', '_' and '-'")
 	p.patterns("kafka.topics.produce", k.Topics.Produce)
 	p.patterns("kafka.topics.consume", k.Topics.Consume)
 	p.kafkaTLS(k.TLS)
