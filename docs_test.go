@@ -304,6 +304,11 @@ func TestLimitsOfCode(t *testing.T) {
 		{"unfinished jobs", number(t, "quarantine/jobs.go", "maxUnfinished")},
 		{"entries judged and released together", number(t, "quarantine/read.go", "pageEntries")},
 		{"groups that a dry run lists", plain(quarantine.MaxJobGroups)},
+		{"`sink.kafka.max_bytes`", plain(gateway.DefaultKafkaRecord)},
+		{"sources of a stream", number(t, "gateway/validate_kafka.go", "maxSources")},
+		{"topics that a source names", number(t, "gateway/validate_kafka.go", "maxTopics") + "; " + number(t, "gateway/validate_kafka.go", "maxTopicPattern")},
+		{"name of a consumer group", number(t, "gateway/validate_kafka.go", "maxGroup")},
+		{"headers that a source names", number(t, "gateway/validate_kafka.go", "maxKeptHeaders")},
 		{"one payload in the quarantine", size(t, "quarantine/payload.go", "maxPayload")},
 	} {
 		if r := row(t, page, l.first); !regexp.MustCompile(`\b` + regexp.QuoteMeta(l.want) + `\b`).MatchString(r) {
