@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -26,14 +27,18 @@ type Options struct {
 	ClientCert bool              // the listeners with TLS ask clients for a certificate
 	Config     map[string]string // lines of server.properties, over those that Run writes
 	Heap       string            // default 512m
-	JVM        []string          // more arguments for the JVM that the broker runs in
+	// Steady leaves the JVM to its own choice of compilers and collector, for a broker that
+	// is measured or works for long; otherwise it starts fast, at half the cost.
+	Steady bool
+	JVM    []string // more arguments for the JVM
 }
 
 // Broker is a broker that runs, or one that was killed or stopped and may be restarted.
 // Close it in the end. Its methods are safe for concurrent use.
 type Broker struct {
 	options  Options
-	jars     string // empty: somebody else's broker
+	jars     string // the folder with Kafka; empty: somebody else's broker
+	archive  string // the file with Kafka's classes; empty: none
 	dir      string
 	cluster  string              // the id that no other broker has
 	addrs    map[Security]string // host:port by listener
@@ -75,17 +80,25 @@ func Run(ctx context.Context, o Options) (*Broker, error) {
 	if err != nil {
 		return nil, err
 	}
-	for try := 1; ; try++ {
-		b, err := run(ctx, lib, o)
-		if err == nil || try == clashes || !errors.Is(err, errPortTaken) {
+	classes, err := archive(ctx, lib)
+	if err != nil {
+		return nil, err
+	}
+	return try(ctx, lib, classes, o)
+}
+
+// try starts a broker, again with other ports where somebody else was quicker.
+func try(ctx context.Context, lib, classes string, o Options) (*Broker, error) {
+	for n := 1; ; n++ {
+		b, err := start(ctx, lib, classes, o)
+		if err == nil || n == clashes || !errors.Is(err, errPortTaken) {
 			return b, err
 		}
 	}
 }
 
-// run is one try.
-func run(ctx context.Context, lib string, o Options) (_ *Broker, err error) {
-	b := &Broker{options: o, jars: lib, addrs: map[Security]string{}}
+func start(ctx context.Context, lib, classes string, o Options) (_ *Broker, err error) {
+	b := &Broker{options: o, jars: lib, archive: classes, addrs: map[Security]string{}}
 	if b.dir, err = os.MkdirTemp("", "kafkatest-"); err != nil {
 		return nil, err
 	}
@@ -136,7 +149,7 @@ func (b *Broker) format(ctx context.Context) error {
 			args = append(args, "--add-scram", fmt.Sprintf("%s=[name=%s,password=%s]", mechanism, name, b.options.Users[name]))
 		}
 	}
-	command, err := b.command("-XX:TieredStopAtLevel=1", args...)
+	command, err := b.command(quick(), args...)
 	if err != nil {
 		return err
 	}
@@ -150,15 +163,25 @@ func (b *Broker) format(ctx context.Context) error {
 	return nil
 }
 
-// command is a command line that runs a program of Kafka's.
-func (b *Broker) command(flag string, args ...string) ([]string, error) {
+// quick are the arguments of a JVM that is to start fast.
+func quick() []string { return []string{"-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"} }
+
+// command is a command line that runs a program of Kafka's in a JVM with some arguments.
+func (b *Broker) command(jvm []string, args ...string) ([]string, error) {
 	program, err := java()
 	if err != nil {
 		return nil, err
 	}
-	list := []string{program, "-cp", filepath.Join(b.jars, "*"), "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
-		"-XX:+UseSerialGC", flag}
-	return append(list, args...), nil
+	// The archive of classes holds for one order of the jars only.
+	list, err := filepath.Glob(filepath.Join(b.jars, "*.jar"))
+	if err != nil {
+		return nil, err
+	}
+	command := []string{program, "-cp", strings.Join(list, string(filepath.ListSeparator)), "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"}
+	if info, err := os.Stat(b.archive); err == nil && info.Size() > 0 {
+		command = append(command, "-XX:SharedArchiveFile="+b.archive)
+	}
+	return slices.Concat(command, jvm, args), nil
 }
 
 // launch starts the server on what prepare and format left, and waits until it answers.
@@ -167,8 +190,11 @@ func (b *Broker) launch(ctx context.Context) error {
 	if heap == "" {
 		heap = "512m"
 	}
-	args := append(slices.Clone(b.options.JVM), "kafka.Kafka", b.path("server.properties"))
-	command, err := b.command("-Xmx"+heap, args...)
+	jvm := []string{"-Xmx" + heap}
+	if !b.options.Steady {
+		jvm = append(jvm, quick()...)
+	}
+	command, err := b.command(append(jvm, b.options.JVM...), "kafka.Kafka", b.path("server.properties"))
 	if err != nil {
 		return err
 	}
@@ -298,9 +324,9 @@ func (b *Broker) Restart(ctx context.Context) error {
 	if err := b.kill(); err != nil {
 		return err
 	}
-	for try := 1; ; try++ {
+	for n := 1; ; n++ {
 		err := b.launch(ctx)
-		if err == nil || try == clashes || !errors.Is(err, errPortTaken) {
+		if err == nil || n == clashes || !errors.Is(err, errPortTaken) {
 			return err
 		}
 	}

@@ -28,6 +28,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	flags := flag.NewFlagSet("broker", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.StringVar(&o.Heap, "heap", "", "the most memory that the JVM's heap may have (default 512m)")
+	flags.BoolVar(&o.Steady, "steady", false, "a slower start, and a faster broker from then on")
 	if err := flags.Parse(args); err != nil {
 		return 2
 	}
