@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"math"
 	"time"
+
+	kafkago "github.com/segmentio/kafka-go"
 )
 
 // ErrRebalance is the cause of a run's end when the group shares its partitions out anew.
@@ -114,7 +116,7 @@ func (c *Cluster) Consume(ctx context.Context, cfg GroupConfig, run func(ctx con
 				wait = firstWait
 				continue
 			}
-		} else if ctx.Err() == nil && !m.fenced {
+		} else if ctx.Err() == nil && !m.fenced && (!settling(err) || wait == longestWait) {
 			cfg.OnError(err)
 		}
 		if m.fenced {
@@ -124,4 +126,14 @@ func (c *Cluster) Consume(ctx context.Context, cfg GroupConfig, run func(ctx con
 		wait = min(2*wait, longestWait)
 	}
 	return nil
+}
+
+// settling reports whether err says that the group's coordinator moves or starts, which is
+// part of life, and of each first join in a new cluster, unless it lasts.
+func settling(err error) bool {
+	switch codeOf(err) {
+	case kafkago.GroupLoadInProgress, kafkago.GroupCoordinatorNotAvailable, kafkago.NotCoordinatorForGroup:
+		return true
+	}
+	return false
 }

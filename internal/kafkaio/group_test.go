@@ -382,8 +382,8 @@ func TestGroupCoordinatorRestarts(t *testing.T) {
 	cfg := testGroup(topic, topic)
 	cfg.SessionTimeout = 30 * time.Second
 	l := newLedger(t)
-	consume(t, c, cfg, l, "one")
-	consume(t, c, cfg, l, "two")
+	one := consume(t, c, cfg, l, "one")
+	two := consume(t, c, cfg, l, "two")
 	l.shared(4, "one", "two")
 	for i := range 2 {
 		if err := b.Kill(); err != nil {
@@ -401,8 +401,37 @@ func TestGroupCoordinatorRestarts(t *testing.T) {
 			t.Errorf("a commit in the generation from before: %v", err)
 		}
 	}
-	consume(t, c, cfg, l, "three")
+	three := consume(t, c, cfg, l, "three")
 	l.shared(4, "one", "two", "three")
+	for _, con := range []*consuming{one, two, three} {
+		if err := con.stop(); err != nil {
+			t.Error(err)
+		}
+	}
+	unreachable(t, b, c, topic)
+}
+
+// unreachable has a member whose coordinator is gone for longer than a session: its run
+// ends, although nobody could say that the group has gone on.
+func unreachable(t *testing.T, b *kafkatest.Broker, c *Cluster, topic string) {
+	cfg := testGroup(topic+"-unreachable", topic)
+	cfg.SessionTimeout = time.Second
+	cfg.OnError = func(error) {}
+	ctx, cancel := context.WithCancel(testContext(t))
+	err := c.Consume(ctx, cfg, func(ctx context.Context, _ *Generation) error {
+		if err := b.Kill(); err != nil {
+			t.Error(err)
+		}
+		<-ctx.Done()
+		if cause := context.Cause(ctx); !errors.Is(cause, ErrStale) {
+			t.Errorf("run ended by %v", cause)
+		}
+		cancel()
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
 }
 
 // TestGroupPattern follows topics that come, grow and go.

@@ -27,17 +27,29 @@ type GroupIdentity struct {
 	Generation                int32
 }
 
+// missingAttempts is how often a broker may say that there is no such partition, which is
+// so for a moment when a topic is new, until that is taken for an answer.
+const missingAttempts = 5
+
 // CommitOffsets commits what a group has read. It is ErrStale if the group has gone on
-// without this member. Commits of one partition must come one after another: of two at the
+// without this member. That a topic is no longer there is an error too, but what belongs to
+// others is committed. Commits of one partition must come one after another: of two at the
 // same time either may be the last.
 func (c *Cluster) CommitOffsets(ctx context.Context, g GroupIdentity, offsets map[Partition]Offset) error {
 	left := maps.Clone(offsets)
-	return persist(ctx, func(ctx context.Context) error {
+	var missing error
+	attempts := 0
+	err := persist(ctx, func(ctx context.Context) error {
 		if len(left) == 0 {
 			return nil
 		}
-		return c.commitOffsets(ctx, g, left)
+		err := c.commitOffsets(ctx, g, left)
+		if attempts++; attempts >= missingAttempts && codeOf(err) == kafkago.UnknownTopicOrPartition {
+			missing, err = err, nil
+		}
+		return err
 	})
+	return errors.Join(err, missing)
 }
 
 // commitOffsets makes one attempt and takes out of left what was committed.
@@ -67,7 +79,10 @@ func (c *Cluster) commitOffsets(ctx context.Context, g GroupIdentity, left map[P
 			if r.ErrorCode == 0 {
 				delete(left, p)
 			}
-			failed = worse(failed, onPartition("group "+g.Group+"'s offset", p, r.ErrorCode))
+			one := onPartition("group "+g.Group+"'s offset", p, r.ErrorCode)
+			if failed == nil || codeOf(one) != kafkago.UnknownTopicOrPartition {
+				failed = worse(failed, one)
+			}
 		}
 	}
 	if failed == nil && len(left) > 0 {
@@ -151,7 +166,8 @@ func (at OffsetAt) protocol() (timestamp int64, isolation int8) {
 	return int64(at), 0
 }
 
-// ListOffsets looks offsets up with the leaders of the partitions.
+// ListOffsets looks offsets up with the leaders of the partitions. For those that have none
+// it waits half a minute.
 func (c *Cluster) ListOffsets(ctx context.Context, parts []Partition, at OffsetAt) (map[Partition]int64, error) {
 	found, err := c.listOffsets(ctx, parts, at)
 	if err != nil || at < 0 {

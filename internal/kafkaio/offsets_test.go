@@ -29,6 +29,15 @@ func TestOffsetsWithMetadata(t *testing.T) {
 	if got, err := c.FetchOffsets(ctx, topic, all); err != nil || !maps.Equal(got, want) {
 		t.Errorf("got %v, %v", got, err)
 	}
+	want[Partition{topic, 0}] = Offset{Next: 3}
+	missing := maps.Clone(want)
+	missing[Partition{topic + "-gone", 0}] = Offset{Next: 1}
+	if err := c.CommitOffsets(ctx, outside, missing); !errors.Is(err, kafkago.UnknownTopicOrPartition) {
+		t.Errorf("committing for a topic that is not there: %v", err)
+	}
+	if got, err := c.FetchOffsets(ctx, topic, all); err != nil || !maps.Equal(got, want) {
+		t.Errorf("beside one that is not there: got %v, %v", got, err)
+	}
 	if err := c.CommitOffsets(ctx, outside, nil); err != nil {
 		t.Errorf("committing nothing: %v", err)
 	}
@@ -153,6 +162,31 @@ func TestListOffsets(t *testing.T) {
 	}
 	if got, err := c.ListOffsets(ctx, nil, Latest); err != nil || len(got) != 0 {
 		t.Errorf("no partitions: %v, %v", got, err)
+	}
+}
+
+// TestListOffsetsOpenTransaction: LatestCommitted is before what a transaction may abort.
+func TestListOffsetsOpenTransaction(t *testing.T) {
+	b := kafkatest.Start(t)
+	c := groupCluster(t, b)
+	ctx := testContext(t)
+	topic := b.Topic(t, 1, nil)
+	p := c.NewProducer(ProducerConfig{TransactionalID: topic})
+	defer p.Close()
+	if err := p.Begin(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Write(ctx, topic, []Message{{Value: []byte("v")}}); err != nil {
+		t.Fatal(err)
+	}
+	for at, want := range map[OffsetAt]int64{Latest: 1, LatestCommitted: 0} {
+		got, err := c.ListOffsets(ctx, []Partition{{topic, 0}}, at)
+		if err != nil || got[Partition{topic, 0}] != want {
+			t.Errorf("%d: got %v, %v", at, got, err)
+		}
+	}
+	if err := p.Abort(ctx); err != nil {
+		t.Error(err)
 	}
 }
 
