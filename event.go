@@ -25,22 +25,26 @@ type Event struct {
 	// "application/cloudevents+json".
 	ContentType string
 	// Headers are the transport's headers that are kept with the event, in the
-	// order received; names are lower case. CloudEvents attributes of the binary
-	// mode are here, as ce-*.
+	// order received; names of HTTP are lower case, those of Kafka as they were. CloudEvents
+	// attributes of the binary mode are here, as ce-* from HTTP and ce_* from Kafka.
 	Headers []Header
+	// Key and Time are those of the Kafka record that the event came in; nil and zero where
+	// it had none. They are not what the stream's pointers find, which is in the Verdict.
+	Key  []byte
+	Time time.Time
 	// Received is when the last byte of the event arrived, in UTC.
 	Received time.Time
 	// Source says where the event came from.
 	Source Source
 }
 
-// Header is one name and value kept with an event. The name is lower case.
+// Header is one name and value kept with an event.
 type Header struct {
 	Name  string `json:"name"`
 	Value string `json:"value"`
 }
 
-// Header returns the first value under the lower-case name, or "".
+// Header returns the first value under the name, or "".
 func (e *Event) Header(name string) string {
 	for _, h := range e.Headers {
 		if h.Name == name {
@@ -97,6 +101,8 @@ type Batch struct {
 	// ID, where it is not empty, names the batch for good: a sink that has already
 	// made a batch of this ID durable writes nothing and reports success. The same ID
 	// always comes with the same records.
-	ID      string
+	ID string
+	// Job is the reprocess job that releases the records; "" if none does.
+	Job     string
 	Records []Record
 }

@@ -17,6 +17,8 @@ type RefusedError struct {
 	// and without repetition. Records that were refused together are all listed, though
 	// one of them alone may be the cause. All records that are not listed are durable.
 	Records []int
+	// Each says that each record that is listed was refused for what it holds itself.
+	Each bool
 	// Err is why, without a payload's values.
 	Err error
 }

@@ -52,7 +52,7 @@ type Result struct {
 // settle counts the judged events and lists those that the sender wants to hear of.
 func settle(req *Request, records []lazaret.Record, refused bool) (*Answer, Counts) {
 	a := &Answer{Received: len(records), Results: []Result{}, Refused: refused}
-	n := Counts{Received: len(records)}
+	n := Counts{Source: kindOf(records), Received: len(records)}
 	for i := range records {
 		v := &records[i].Verdict
 		switch v.Status {
@@ -75,6 +75,14 @@ func settle(req *Request, records []lazaret.Record, refused bool) (*Answer, Coun
 	}
 	n.Forwarded, n.Quarantined, n.Rejected = a.Accepted, a.Quarantined, a.Rejected
 	return a, n
+}
+
+// kindOf is where the records came from: all of a request come from one source.
+func kindOf(records []lazaret.Record) string {
+	if len(records) == 0 {
+		return ""
+	}
+	return records[0].Event.Source.Kind
 }
 
 // tally adds what one event has beside its status.

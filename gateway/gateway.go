@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -171,7 +172,7 @@ func (g *Gateway) process(ctx context.Context, active *Active, req *Request, t *
 		return nil, err
 	}
 	refused := decide(req, records)
-	if err := g.identify(records, t); err != nil {
+	if err := g.identify(records, t, 0); err != nil {
 		return nil, err
 	}
 	if err := g.write(ctx, active, records, t); err != nil {
@@ -204,8 +205,9 @@ func decide(req *Request, records []lazaret.Record) (refused bool) {
 	return refused
 }
 
-// identify gives ids to the events that have none, and to quarantine entries.
-func (g *Gateway) identify(records []lazaret.Record, t *ticket) error {
+// identify gives ids to the events that have none, and to quarantine entries. first is the
+// place in the request of the first record.
+func (g *Gateway) identify(records []lazaret.Record, t *ticket, first int) error {
 	newID := func(kind string, i int) (string, error) {
 		if t != nil {
 			return t.id(kind, i), nil
@@ -216,13 +218,16 @@ func (g *Gateway) identify(records []lazaret.Record, t *ticket) error {
 	for i := range records {
 		r := &records[i]
 		var err error
+		if r.Verdict.ID == "" && t == nil && r.Event.Source.Unique != "" {
+			r.Verdict.ID = r.Event.Source.Unique // the same when it is given again
+		}
 		if r.Verdict.ID == "" && r.Verdict.Status != lazaret.Rejected {
-			if r.Verdict.ID, err = newID("event", i); err != nil {
+			if r.Verdict.ID, err = newID("event", first+i); err != nil {
 				return unavailable("No random numbers are to be had.", err)
 			}
 		}
 		if r.Verdict.Status == lazaret.Quarantined {
-			if r.QuarantineID, err = newID("entry", i); err != nil {
+			if r.QuarantineID, err = newID("entry", first+i); err != nil {
 				return unavailable("No random numbers are to be had.", err)
 			}
 		}
@@ -231,7 +236,7 @@ func (g *Gateway) identify(records []lazaret.Record, t *ticket) error {
 }
 
 // write makes the good records durable at the sink and the bad ones in the quarantine,
-// side by side, and waits for both.
+// side by side, and waits for both. What the sink refuses for good goes to the quarantine.
 func (g *Gateway) write(ctx context.Context, active *Active, records []lazaret.Record, t *ticket) error {
 	good, bad := with(lazaret.Accepted, records), with(lazaret.Quarantined, records)
 	if len(good) > 0 {
@@ -245,9 +250,9 @@ func (g *Gateway) write(ctx context.Context, active *Active, records []lazaret.R
 	if len(bad) > 0 {
 		stored = make(chan error, 1)
 		if len(good) == 0 {
-			stored <- g.store(ctx, active.Stream.Name, bad)
+			stored <- g.store(ctx, active, bad)
 		} else {
-			go func() { stored <- g.store(ctx, active.Stream.Name, bad) }()
+			go func() { stored <- g.store(ctx, active, bad) }()
 		}
 	}
 	var sinkErr, storeErr error
@@ -261,7 +266,34 @@ func (g *Gateway) write(ctx context.Context, active *Active, records []lazaret.R
 	if stored != nil {
 		storeErr = <-stored
 	}
+	var refused *lazaret.RefusedError
+	if storeErr == nil && errors.As(sinkErr, &refused) && refused.Each {
+		return g.divert(ctx, active, records, refused, t)
+	}
 	return errors.Join(sinkErr, storeErr)
+}
+
+// divert quarantines the good records that the sink refused for good. All others are
+// durable.
+func (g *Gateway) divert(ctx context.Context, active *Active, records []lazaret.Record, refused *lazaret.RefusedError, t *ticket) error {
+	var list []lazaret.Record
+	good := -1 // the position among the good ones
+	for i := range records {
+		r := &records[i]
+		if r.Verdict.Status != lazaret.Accepted {
+			continue
+		}
+		if good++; !slices.Contains(refused.Records, good) {
+			continue
+		}
+		r.Verdict.Status = lazaret.Quarantined
+		r.Verdict.Reasons = []lazaret.Reason{{Code: lazaret.CodeSinkRefused, Message: refused.Err.Error()}}
+		if err := g.identify(records[i:i+1], t, i); err != nil {
+			return err
+		}
+		list = append(list, *r)
+	}
+	return g.store(ctx, active, list)
 }
 
 // with returns the records of a status, in their order. It copies them only if there are
@@ -288,6 +320,11 @@ func with(status lazaret.Status, records []lazaret.Record) []lazaret.Record {
 func (g *Gateway) forward(ctx context.Context, active *Active, batch lazaret.Batch) error {
 	start := time.Now()
 	err := g.guard("sink", func() error { return active.Sink.Write(ctx, batch) })
+	var refused *lazaret.RefusedError
+	if errors.As(err, &refused) && refused.Each {
+		g.conf.Observer.Wrote(active.Stream.Name, len(batch.Records), time.Since(start), nil)
+		return refused
+	}
 	g.conf.Observer.Wrote(active.Stream.Name, len(batch.Records), time.Since(start), err)
 	if err != nil {
 		return unavailable("The stream's sink did not take the events.", err)
@@ -295,12 +332,29 @@ func (g *Gateway) forward(ctx context.Context, active *Active, batch lazaret.Bat
 	return nil
 }
 
-func (g *Gateway) store(ctx context.Context, stream string, bad []lazaret.Record) error {
+// store makes bad records durable in the quarantine, and in the stream's mirror of it.
+func (g *Gateway) store(ctx context.Context, active *Active, bad []lazaret.Record) error {
+	var mirrored chan error
+	if active.Mirror != nil {
+		mirrored = make(chan error, 1)
+		go func() {
+			mirrored <- g.guard("mirror", func() error { return active.Mirror.Write(ctx, lazaret.Batch{Records: bad}) })
+		}()
+	}
 	start := time.Now()
 	err := g.guard("quarantine", func() error { return g.conf.Quarantine.Add(ctx, bad) })
-	g.conf.Observer.Stored(stream, len(bad), time.Since(start), err)
+	g.conf.Observer.Stored(active.Stream.Name, len(bad), time.Since(start), err)
 	if err != nil {
-		return unavailable("The quarantine did not take the bad events.", err)
+		err = unavailable("The quarantine did not take the bad events.", err)
 	}
-	return nil
+	if mirrored == nil {
+		return err
+	}
+	switch mirrorErr := <-mirrored; {
+	case mirrorErr == nil || errors.Is(mirrorErr, lazaret.ErrRefused):
+		// What the mirror cannot hold is in the quarantine itself.
+		return err
+	default:
+		return errors.Join(err, unavailable("The mirror of the quarantine did not take the bad events.", mirrorErr))
+	}
 }

@@ -9,6 +9,8 @@ import (
 // Counts is what became of the events of one acknowledged request:
 // Received = Forwarded + Quarantined + Rejected.
 type Counts struct {
+	// Source is the lazaret.Source.Kind of the events.
+	Source                                     string
 	Received, Forwarded, Quarantined, Rejected int
 	// Bytes is the size of the events received, and ForwardedBytes that of the forwarded.
 	Bytes, ForwardedBytes int64

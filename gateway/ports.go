@@ -48,6 +48,8 @@ type Active struct {
 	Stream Stream
 	Judge  Judge
 	Sink   Sink
+	// Mirror, if the stream has one, gets what is quarantined as well: a Sink of bad events.
+	Mirror Sink
 }
 
 // Catalog finds what is active. Implementations answer from memory, from an

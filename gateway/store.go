@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/lazaret/lazaret/internal/db"
 )
 
@@ -36,6 +38,8 @@ CREATE TABLE ingest_requests (
 	created        INTEGER NOT NULL      -- microseconds
 ) WITHOUT ROWID;
 CREATE INDEX ingest_requests_created ON ingest_requests (created);
+`, `
+CREATE TABLE gateway_instance (id TEXT NOT NULL); -- one row: what this store is called elsewhere
 `}
 
 func migrate(ctx context.Context, d *db.DB) error { return d.Migrate(ctx, "gateway", migrations) }
@@ -55,6 +59,24 @@ func NewStreamStore(ctx context.Context, d *db.DB) (*StreamStore, error) {
 		return nil, err
 	}
 	return &StreamStore{db: d, now: time.Now}, nil
+}
+
+// Instance is the name that this store has for good, made when it is first asked for. What
+// is kept elsewhere for it, as in Kafka, is kept under this name.
+func (st *StreamStore) Instance(ctx context.Context) (id string, err error) {
+	fresh, err := uuid.NewV7()
+	if err != nil {
+		return "", err
+	}
+	err = st.db.Write(ctx, func(tx *db.Tx) error {
+		err := tx.QueryRow(`SELECT id FROM gateway_instance`).Scan(&id)
+		if errors.Is(err, sql.ErrNoRows) {
+			id = fresh.String()
+			_, err = tx.Exec(`INSERT INTO gateway_instance (id) VALUES (?)`, id)
+		}
+		return err
+	})
+	return id, err
 }
 
 // Put makes s the active version of its stream. SchemaVersion and RuleSet must be

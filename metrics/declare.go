@@ -32,6 +32,10 @@ func (m *Metrics) declare() {
 	m.ruleRuns = m.counter("rule_evaluations_total", "Evaluations of a rule.", "stream", "rule")
 	m.ruleSeconds = m.counter("rule_seconds_total", "Time spent in evaluations of a rule.", "stream", "rule")
 	m.sinkFailures = m.counter("sink_failures_total", "Writes to the stream's sink that failed.", "stream")
+	m.sourceRetries = m.counter("source_retries_total", "Times that a source had to try again to fetch, to take a batch, or to commit.", "stream")
+	m.sourceRebalances = m.counter("source_rebalances_total", "Times that a source was given partitions by its consumer group.", "stream")
+	m.sourcePartitions = m.gauge("source_partitions", "Partitions that a source of the stream reads in this process.", "stream")
+	m.sourceLag = m.gauge("source_lag_records", "Records of a partition that are there and are not read yet, as of the last batch.", "stream", "topic", "partition")
 	m.scrapeErrors = m.counter("scrape_errors_total", "Times that the quarantine could not be counted for lazaret_quarantine_entries.")
 
 	m.verdict = m.histogram("verdict_seconds", "Time for one event's verdict.",
@@ -41,8 +45,7 @@ func (m *Metrics) declare() {
 	m.storeCommit = m.histogram("store_commit_seconds", "Time of one commit of the store, which serves all writes that came meanwhile.", slow)
 	m.httpRequest = m.histogram("http_request_seconds", "Time from an HTTP request's arrival to its answer.", slow, "api", "class")
 
-	m.build = prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: m.define("build_info", "gauge", "Always 1; the labels say which build this is.", "version", "goversion"), Help: m.last().help}, m.last().labels)
-	m.registry.MustRegister(m.build)
+	m.build = m.gauge("build_info", "Always 1; the labels say which build this is.", "version", "goversion")
 }
 
 // define notes a metric for the documentation and returns its full name.
@@ -51,11 +54,16 @@ func (m *Metrics) define(name, kind, help string, labels ...string) string {
 	return "lazaret_" + name
 }
 
-func (m *Metrics) last() definition { return m.defs[len(m.defs)-1] }
-
 func (m *Metrics) counter(name, help string, labels ...string) *prometheus.CounterVec {
 	full := m.define(name, "counter", help, labels...)
 	v := prometheus.NewCounterVec(prometheus.CounterOpts{Name: full, Help: help}, labels)
+	m.registry.MustRegister(v)
+	return v
+}
+
+func (m *Metrics) gauge(name, help string, labels ...string) *prometheus.GaugeVec {
+	full := m.define(name, "gauge", help, labels...)
+	v := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: full, Help: help}, labels)
 	m.registry.MustRegister(v)
 	return v
 }

@@ -53,7 +53,8 @@ type Metrics struct {
 	forwarded, forwardedBytes, released, unacknowledged, warned *prometheus.CounterVec
 	ruleSeconds, ruleRuns, sinkFailures                         *prometheus.CounterVec
 	verdict, sinkWrite, storeCommit, httpRequest                *prometheus.HistogramVec
-	build                                                       *prometheus.GaugeVec
+	sourceRetries, sourceRebalances                             *prometheus.CounterVec
+	build, sourceLag, sourcePartitions                          *prometheus.GaugeVec
 	scrapeErrors                                                *prometheus.CounterVec
 }
 
@@ -96,9 +97,11 @@ func (m *Metrics) perStream() []*prometheus.CounterVec {
 // DropStream takes back everything about a stream that was deleted.
 func (m *Metrics) DropStream(stream string) {
 	match := prometheus.Labels{"stream": stream}
-	for _, v := range append(m.perStream(), m.received, m.bytes, m.quarantined, m.reasons, m.warned, m.ruleSeconds, m.ruleRuns) {
+	for _, v := range append(m.perStream(), m.received, m.bytes, m.quarantined, m.reasons, m.warned, m.ruleSeconds, m.ruleRuns, m.sourceRetries, m.sourceRebalances) {
 		v.DeletePartialMatch(match)
 	}
+	m.sourceLag.DeletePartialMatch(match)
+	m.sourcePartitions.DeletePartialMatch(match)
 	m.verdict.DeletePartialMatch(match)
 	m.sinkWrite.DeletePartialMatch(match)
 }

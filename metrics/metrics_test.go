@@ -50,6 +50,11 @@ func touched() *Metrics {
 	m.Rule("clicks", "amount", time.Microsecond)
 	m.SinkWrite("clicks", time.Millisecond, errors.New("down"))
 	m.StoreCommit(time.Millisecond)
+	m.Rebalanced("clicks", 4)
+	m.Retried("clicks")
+	m.Lag("clicks", "in", 3, 250)
+	m.Lag("clicks", "in", 2, 1)
+	m.Forget("clicks", "in", 2)
 	m.HTTPRequest("ingest", 200, time.Millisecond)
 	m.Watch(Watch{
 		InFlightBytes: func() int64 { return 99 },
@@ -158,6 +163,11 @@ func TestMetricsHoldWhatTheyWereTold(t *testing.T) {
 		{"lazaret_sink_failures_total", nil, 1},
 		{"lazaret_store_commit_seconds", nil, 1},
 		{"lazaret_http_request_seconds", []string{"api", "ingest", "class", "2xx"}, 1},
+		{"lazaret_source_rebalances_total", nil, 1},
+		{"lazaret_source_retries_total", []string{"stream", "clicks"}, 1},
+		{"lazaret_source_partitions", nil, 4},
+		{"lazaret_source_lag_records", []string{"topic", "in", "partition", "3"}, 250},
+		{"lazaret_source_lag_records", nil, 250},
 		{"lazaret_in_flight_bytes", nil, 99},
 		{"lazaret_queue_depth", []string{"queue", "store"}, 3},
 		{"lazaret_quarantine_entries", []string{"status", "quarantined"}, 2},

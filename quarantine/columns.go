@@ -92,7 +92,7 @@ func decodeRelease(text string) (lazaret.Verdict, error) {
 const entryColumns = `e.seq, e.id, e.stream, e.status, e.grp, e.received, e.event_id, e.event_key, e.event_time,
 	e.stream_version, e.schema_subject, e.schema_version, e.ruleset, e.reasons, e.more, e.warnings,
 	e.content_type, e.headers, e.source_kind, e.source_name, e.source_part, e.source_offset, COALESCE(e.source_unique, ''),
-	e.size, e.attempts, e.released_at, e.discarded_at, e.job,
+	e.size, e.record_key, e.record_time, e.attempts, e.released_at, e.discarded_at, e.job,
 	COALESCE((SELECT b.job FROM quarantine_batches b WHERE b.id = e.release_batch AND b.done = 0), '')`
 
 // scanner is a row of a result.
@@ -100,16 +100,16 @@ type scanner interface{ Scan(dest ...any) error }
 
 // scanEntry reads entryColumns, and after them what more holds.
 func scanEntry(row scanner, more ...any) (seq int64, e Entry, err error) {
-	var received, eventTime, releasedAt, discardedAt int64
+	var received, eventTime, recordTime, releasedAt, discardedAt int64
 	var reasons, warnings, headers string
 	dest := []any{&seq, &e.ID, &e.Stream, &e.Status, &e.Group, &received, &e.EventID, &e.EventKey, &eventTime,
 		&e.Version.Stream, &e.Version.Subject, &e.Version.Schema, &e.Version.RuleSet, &reasons, &e.More, &warnings,
 		&e.ContentType, &headers, &e.Source.Kind, &e.Source.Name, &e.Source.Partition, &e.Source.Offset, &e.Source.Unique,
-		&e.Size, &e.Attempts, &releasedAt, &discardedAt, &e.Job, &e.ClaimedBy}
+		&e.Size, &e.RecordKey, &recordTime, &e.Attempts, &releasedAt, &discardedAt, &e.Job, &e.ClaimedBy}
 	if err = row.Scan(append(dest, more...)...); err != nil {
 		return 0, Entry{}, err
 	}
-	e.Received, e.EventTime = db.Time(received), db.Time(eventTime)
+	e.Received, e.EventTime, e.RecordTime = db.Time(received), db.Time(eventTime), db.Time(recordTime)
 	e.ReleasedAt, e.DiscardedAt = db.Time(releasedAt), db.Time(discardedAt)
 	if err = decodeJSON("reasons", reasons, &e.Reasons); err != nil {
 		return 0, Entry{}, err

@@ -77,6 +77,9 @@ type Entry struct {
 	ContentType string           `json:"content_type,omitempty"`
 	Headers     []lazaret.Header `json:"headers,omitempty"`
 	Source      lazaret.Source   `json:"source"`
+	// RecordKey and RecordTime are those of the Kafka record that the event came in.
+	RecordKey  []byte    `json:"record_key,omitempty"`
+	RecordTime time.Time `json:"record_time,omitzero"`
 	Version     lazaret.Version  `json:"version"`
 	Reasons     []lazaret.Reason `json:"reasons"`
 	// More is how many reasons there are beyond those listed.

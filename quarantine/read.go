@@ -154,7 +154,8 @@ type stored struct {
 
 // event is the event as the gateway had it.
 func (e *stored) event() *lazaret.Event {
-	return &lazaret.Event{Data: e.payload, ContentType: e.ContentType, Headers: e.Headers, Received: e.Received, Source: e.Source}
+	return &lazaret.Event{Data: e.payload, ContentType: e.ContentType, Headers: e.Headers, Received: e.Received, Source: e.Source,
+		Key: e.RecordKey, Time: e.RecordTime}
 }
 
 // stored returns the next entries with payloads, oldest first, numbered after and up to

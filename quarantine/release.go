@@ -23,7 +23,7 @@ type batch struct {
 // batch returns what the sink gets. It is made from what the store holds alone, so
 // that it is the same however often it is made.
 func (b *batch) batch() (lazaret.Batch, error) {
-	out := lazaret.Batch{ID: b.id, Records: make([]lazaret.Record, len(b.entries))}
+	out := lazaret.Batch{ID: b.id, Job: b.job, Records: make([]lazaret.Record, len(b.entries))}
 	for i, e := range b.entries {
 		v, err := decodeRelease(e.release)
 		if err != nil {

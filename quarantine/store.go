@@ -131,7 +131,7 @@ func (s *Store) prepare(r *lazaret.Record) (*newEntry, error) {
 	n.args = []any{n.id, n.stream, string(Quarantined), n.group, n.received, v.ID, v.Key, db.Micros(v.Time),
 		v.Version.Stream, v.Version.Subject, v.Version.Schema, v.Version.RuleSet, reasons, v.More, warnings,
 		e.ContentType, headers, e.Source.Kind, e.Source.Name, e.Source.Partition, e.Source.Offset,
-		sql.NullString{String: n.unique, Valid: n.unique != ""}, len(e.Data)}
+		sql.NullString{String: n.unique, Valid: n.unique != ""}, len(e.Data), e.Key, db.Micros(e.Time)}
 	return n, nil
 }
 
@@ -146,8 +146,8 @@ func encodeReasons(v lazaret.Verdict) (reasons, warnings string, err error) {
 
 const insertEntry = `INSERT INTO quarantine_entries (id, stream, status, grp, received, event_id, event_key, event_time,
 	stream_version, schema_subject, schema_version, ruleset, reasons, more, warnings,
-	content_type, headers, source_kind, source_name, source_part, source_offset, source_unique, size)
-	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING seq`
+	content_type, headers, source_kind, source_name, source_part, source_offset, source_unique, size, record_key, record_time)
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING seq`
 
 // insert returns the number of the new entry, or 0 if there is one already.
 func (n *newEntry) insert(tx *db.Tx, p *payloads) (seq int64, err error) {

@@ -118,4 +118,7 @@ CREATE TABLE quarantine_batches (
 	done    INTEGER NOT NULL DEFAULT 0        -- 0 while the batch is open
 );
 CREATE INDEX quarantine_batches_open ON quarantine_batches (created) WHERE done = 0;
+`, `
+ALTER TABLE quarantine_entries ADD COLUMN record_key BLOB;                       -- of the Kafka record; NULL for none
+ALTER TABLE quarantine_entries ADD COLUMN record_time INTEGER NOT NULL DEFAULT 0; -- microseconds
 `}

@@ -19,6 +19,7 @@ import (
 	"github.com/lazaret/lazaret/internal/catalog"
 	"github.com/lazaret/lazaret/internal/config"
 	"github.com/lazaret/lazaret/internal/db"
+	"github.com/lazaret/lazaret/internal/kafkaio"
 	"github.com/lazaret/lazaret/internal/web"
 	"github.com/lazaret/lazaret/metrics"
 	"github.com/lazaret/lazaret/quarantine"
@@ -49,14 +50,17 @@ type App struct {
 	log     *slog.Logger
 	metrics *metrics.Metrics
 
-	db      *db.DB
-	guard   *auth.Guard
-	catalog *catalog.Catalog
-	jobs    *quarantine.Jobs
-	gateway *gateway.Gateway
-	ports   []*port
-	failed  chan error
-	wg      sync.WaitGroup
+	db       *db.DB
+	cluster  *kafkaio.Cluster // nil: there is no Kafka
+	instance string           // what the store is called in Kafka
+	sources  *sources
+	guard    *auth.Guard
+	catalog  *catalog.Catalog
+	jobs     *quarantine.Jobs
+	gateway  *gateway.Gateway
+	ports    []*port
+	failed   chan error
+	wg       sync.WaitGroup
 
 	mu   sync.Mutex
 	stop []step // run from the last to the first
@@ -134,9 +138,14 @@ func (a *App) resources(ctx context.Context) (*quarantine.Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := a.connect(ctx, streams); err != nil {
+		return nil, err
+	}
+	a.sources = newSources(a.openSource, a.log)
 	a.catalog, err = catalog.New(ctx, catalog.Config{
 		DB: a.db, Schemas: registry, Rules: sets, Streams: streams,
-		OpenSink: a.openSink, CheckSink: a.checkSink,
+		OpenSink: a.openSink, CheckSink: a.checkSink, CheckSource: a.checkSource,
+		OpenMirror: a.openMirror, OnActive: a.sources.follow,
 		Quarantined: func(ctx context.Context, stream string) (int64, error) { return quarantined(ctx, store, stream) },
 		Limits:      a.cfg.JSONLimits(),
 		Reference:   a.cfg.Reference,
@@ -242,6 +251,18 @@ func (a *App) Start(ctx context.Context) error {
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	a.wg.Go(func() { a.sweep(running) })
 	a.onStop("background work", func(context.Context) error { cancel(); a.wg.Wait(); return nil })
+	reading, stop := context.WithCancel(running)
+	stopped := make(chan struct{})
+	go func() { defer close(stopped); a.sources.run(reading) }()
+	a.onStop("the sources", func(ctx context.Context) error {
+		stop()
+		select {
+		case <-stopped:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	})
 	for _, p := range a.ports {
 		conf, err := a.tls()
 		if err != nil {

@@ -129,6 +129,13 @@ func (s *server) kill() {
 	s.cmd = nil
 }
 
+// stop ends the server as an operator would, and waits until it has ended.
+func (s *server) stop() {
+	_ = s.cmd.Process.Signal(syscall.SIGTERM)
+	<-s.done
+	s.cmd = nil
+}
+
 func (s *server) client(t testing.TB, retries int) *client.Client {
 	t.Helper()
 	c, err := client.New(client.Config{Server: "http://" + s.addr, Retries: retries, Timeout: 20 * time.Second})
@@ -186,7 +193,11 @@ func find(t testing.TB, s *server, c *client.Client) map[name]*places {
 		}
 		return found[n]
 	}
-	err := sink.ReadAll(filepath.Join(s.dir, "sink", "clickstream"), func(line []byte) error {
+	dir := filepath.Join(s.dir, "sink", "clickstream")
+	if err := os.MkdirAll(dir, 0o700); err != nil { // there is none if the stream's sink is no file
+		t.Fatal(err)
+	}
+	err := sink.ReadAll(dir, func(line []byte) error {
 		var r struct {
 			Event json.RawMessage `json:"event"`
 		}

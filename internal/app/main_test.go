@@ -4,6 +4,7 @@ import (
 	"os"
 	"testing"
 
+	"github.com/lazaret/lazaret/internal/kafkatest"
 	"github.com/lazaret/lazaret/schemas"
 )
 
@@ -12,5 +13,5 @@ func TestMain(m *testing.M) {
 	if len(os.Args) == 2 && os.Args[1] == schemas.TrialCommand {
 		os.Exit(schemas.RunTrial(os.Stdin, os.Stdout))
 	}
-	os.Exit(m.Run())
+	os.Exit(kafkatest.Main(m))
 }

@@ -14,7 +14,7 @@ import (
 type observer struct{ m *metrics.Metrics }
 
 func (o observer) Ingested(stream string, n gateway.Counts) {
-	o.m.Received(stream, "http", n.Received, n.Bytes)
+	o.m.Received(stream, n.Source, n.Received, n.Bytes)
 	o.m.Accepted(stream, n.Forwarded)
 	o.m.Forwarded(stream, n.Forwarded, n.ForwardedBytes)
 	for _, reasons := range n.QuarantinedFor {

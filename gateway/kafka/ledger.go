@@ -1,0 +1,244 @@
+package kafka
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/lazaret/lazaret"
+	"github.com/lazaret/lazaret/internal/kafkaio"
+)
+
+// ledger writes batches that have an ID, once. What has landed stands in the metadata of an
+// offset that is committed with the records: of partition 0 of the topic, in a group of the
+// batch's job or of the batch itself.
+type ledger struct {
+	cfg *SinkConfig
+
+	mu       sync.Mutex // one transaction at a time
+	producer *kafkaio.Producer
+
+	memory sync.Mutex      // of the fields below
+	alone  map[string]bool // batches that landed by a group of their own and are not forgotten
+	forgot []string        // groups that nobody needs any more
+}
+
+// landed is what the metadata says of one batch.
+type landed struct {
+	ID      string `json:"id"`
+	Refused []int  `json:"refused,omitempty"` // positions of the records that are not there
+}
+
+const (
+	// maxMetadata is what brokers take as an offset's metadata.
+	maxMetadata = 4096
+	// maxLanded is how many batches of a job are kept in mind. One is open at a time for each
+	// stream, or a few if it was divided.
+	maxLanded = 16
+	// forgetAtOnce is how many groups are deleted together.
+	forgetAtOnce = 100
+	// txnTimeout is when brokers end a transaction that its producer left.
+	txnTimeout = 30 * time.Second
+)
+
+func (l *ledger) init(cfg *SinkConfig) {
+	l.cfg, l.alone = cfg, map[string]bool{}
+	l.producer = l.open()
+}
+
+func (l *ledger) open() *kafkaio.Producer {
+	conf := l.cfg.producer()
+	conf.TransactionalID, conf.TransactionTimeout = "lazaret-"+l.cfg.Stream+"-"+l.cfg.Instance, txnTimeout
+	return l.cfg.Cluster.NewProducer(conf)
+}
+
+const batchGroup = "lazaret-batch-"
+
+// groupOf names the group in which it stands that a batch has landed.
+func groupOf(b lazaret.Batch) string {
+	if b.Job != "" {
+		return "lazaret-reprocess-" + b.Job
+	}
+	return batchGroup + b.ID
+}
+
+// write makes the batch land but for what is too large, unless it has.
+func (l *ledger) write(ctx context.Context, b lazaret.Batch, list []kafkaio.Message, tooLarge map[int]error) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sweep(ctx, forgetAtOnce)
+	err := l.once(ctx, b, list, tooLarge)
+	if errors.Is(err, kafkaio.ErrFenced) { // also of a transaction that took too long
+		l.producer.Close()
+		l.producer = l.open()
+	}
+	return err
+}
+
+// once is one attempt to make the batch land.
+func (l *ledger) once(ctx context.Context, b lazaret.Batch, list []kafkaio.Message, tooLarge map[int]error) error {
+	// The first thing, for it ends what an earlier process may have under way.
+	if err := l.producer.Begin(ctx); err != nil {
+		return fmt.Errorf("begin a transaction: %w", err)
+	}
+	group := groupOf(b)
+	known, err := l.read(ctx, group)
+	if err != nil {
+		return l.abort(ctx, err)
+	}
+	if i := slices.IndexFunc(known, func(k landed) bool { return k.ID == b.ID }); i >= 0 {
+		if err := l.abort(ctx, nil); err != nil && !errors.Is(err, kafkaio.ErrCommitted) {
+			return err
+		}
+		return known[i].refused(len(list))
+	}
+	more, err := l.attempt(ctx, group, b, known, list, tooLarge)
+	if err == nil && len(more) > len(tooLarge) { // only what can land, in a transaction of its own
+		if err = l.producer.Begin(ctx); err == nil {
+			var again map[int]error
+			again, err = l.attempt(ctx, group, b, known, list, more)
+			if err == nil && len(again) > len(more) {
+				err = errors.New("Kafka refuses other records each time that the batch is written")
+			}
+		}
+	}
+	if err == nil && len(more) > 0 {
+		err = &kafkaio.WriteError{Failed: more}
+	}
+	return err
+}
+
+// attempt writes the batch but for some messages, and commits. It returns all that is
+// refused; if that is more than without, nothing has landed.
+func (l *ledger) attempt(ctx context.Context, group string, b lazaret.Batch, known []landed, list []kafkaio.Message, without map[int]error) (map[int]error, error) {
+	err := writeOthers(ctx, l.producer, l.cfg.Spec.Topic, list, without)
+	var w *kafkaio.WriteError
+	switch {
+	case errors.As(err, &w) && len(w.Failed) > len(without):
+		return w.Failed, l.abort(ctx, nil)
+	case err != nil && w == nil:
+		return nil, l.abort(ctx, err)
+	}
+	entry := landed{ID: b.ID, Refused: slices.Sorted(maps.Keys(without))}
+	metadata, err := l.metadata(known, entry)
+	if err != nil {
+		return nil, l.abort(ctx, err)
+	}
+	at := map[kafkaio.Partition]kafkaio.Offset{{Topic: l.cfg.Spec.Topic}: {Next: int64(len(list)), Metadata: metadata}}
+	outside := kafkaio.GroupIdentity{Group: group, Generation: -1}
+	if err := l.producer.SendOffsets(ctx, outside, at); err != nil {
+		return nil, l.abort(ctx, err)
+	}
+	if err := l.producer.Commit(ctx); err != nil {
+		if err = l.abort(ctx, err); !errors.Is(err, kafkaio.ErrCommitted) {
+			return nil, fmt.Errorf("commit the transaction: %w", err)
+		}
+	}
+	if b.Job == "" {
+		l.memory.Lock()
+		l.alone[b.ID] = true
+		l.memory.Unlock()
+	}
+	return without, nil
+}
+
+// metadata says which batches have landed: the last ones of the job, and this.
+func (l *ledger) metadata(known []landed, entry landed) (string, error) {
+	list := append(slices.Clone(known), entry)
+	list = list[max(0, len(list)-maxLanded):]
+	for {
+		text, err := json.Marshal(list)
+		switch {
+		case err != nil:
+			return "", err
+		case len(text) <= maxMetadata:
+			return string(text), nil
+		case len(list) == 1:
+			return "", fmt.Errorf("Kafka refuses %d records of the batch, more than can be kept in mind", len(entry.Refused))
+		}
+		list = list[1:]
+	}
+}
+
+// refused is what was refused of a batch when it landed.
+func (k *landed) refused(records int) error {
+	if len(k.Refused) == 0 {
+		return nil
+	}
+	w := &kafkaio.WriteError{Failed: map[int]error{}}
+	for _, at := range k.Refused {
+		if at < 0 || at >= records {
+			return errLedger
+		}
+		w.Failed[at] = errRefusedBefore
+	}
+	return w
+}
+
+var (
+	errRefusedBefore = fmt.Errorf("it was refused when the batch was written first: %w", kafkaio.ErrRefused)
+	errLedger        = errors.New("what the broker keeps of the batch is not of this batch")
+)
+
+// read returns the batches that have landed by a group.
+func (l *ledger) read(ctx context.Context, group string) ([]landed, error) {
+	at := kafkaio.Partition{Topic: l.cfg.Spec.Topic}
+	offsets, err := l.cfg.Cluster.FetchOffsets(ctx, group, []kafkaio.Partition{at})
+	if err != nil {
+		return nil, fmt.Errorf("read what has landed: %w", err)
+	}
+	var list []landed
+	if text := offsets[at].Metadata; text != "" {
+		if err := json.Unmarshal([]byte(text), &list); err != nil {
+			return nil, errors.Join(errLedger, err)
+		}
+	}
+	return list, nil
+}
+
+// abort ends the transaction and returns the cause, or why it could not be ended.
+func (l *ledger) abort(ctx context.Context, cause error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), txnTimeout)
+	defer cancel()
+	return errors.Join(cause, l.producer.Abort(ctx))
+}
+
+// forget lets a batch go. The group of a job stays, for its other batches; brokers delete
+// it when offsets expire.
+func (l *ledger) forget(id string) {
+	l.memory.Lock()
+	defer l.memory.Unlock()
+	if l.alone[id] {
+		delete(l.alone, id)
+		l.forgot = append(l.forgot, batchGroup+id)
+	}
+}
+
+// sweep deletes the groups of forgotten batches, if there are at least that many. What
+// cannot be deleted expires by itself.
+func (l *ledger) sweep(ctx context.Context, least int) {
+	l.memory.Lock()
+	list := l.forgot
+	if len(list) < least {
+		list = nil
+	} else {
+		l.forgot = nil
+	}
+	l.memory.Unlock()
+	if len(list) > 0 {
+		_ = l.cfg.Cluster.DeleteGroups(ctx, list...)
+	}
+}
+
+func (l *ledger) close(ctx context.Context) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sweep(ctx, 1)
+	l.producer.Close()
+	return nil
+}

@@ -1,0 +1,288 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/lazaret/lazaret/gateway"
+	"github.com/lazaret/lazaret/internal/kafkaio"
+)
+
+// Taker is the gateway, for a source.
+type Taker interface {
+	Take(ctx context.Context, t gateway.Taking) (acknowledged func(), err error)
+	// Admit asks for room for n bytes, and says at once whether there is.
+	Admit(n int64) (release func(), ok bool)
+}
+
+// Observer is told what a source does. Its methods must be quick.
+type Observer interface {
+	// Lag is how many records of a partition wait to be read, and how old in seconds the
+	// last one was that was acknowledged.
+	Lag(stream, topic string, partition int32, records int64)
+	// Forget says that a partition is not this gateway's any more.
+	Forget(stream, topic string, partition int32)
+	// Rebalanced is called for each generation that the source is part of.
+	Rebalanced(stream string, partitions int)
+	// Retried is called when a batch could not be taken, or a fetch failed, and will be tried again.
+	Retried(stream string)
+}
+
+// SourceConfig sets up a Source. Cluster, Stream, Spec and Gateway must be set.
+type SourceConfig struct {
+	Cluster *kafkaio.Cluster
+	Stream  gateway.Stream
+	Spec    gateway.KafkaSource
+	Gateway Taker
+	// InstanceID makes the member a static one: a restart within the session timeout does not
+	// rebalance the group. "" for none.
+	InstanceID string
+	// May says whether a topic may be read at all; nil: each may.
+	May      func(topic string) bool
+	Observer Observer
+	Log      *slog.Logger
+}
+
+// Source reads topics as a member of a consumer group, and has the gateway take what it
+// reads. Run it once.
+type Source struct {
+	cfg   SourceConfig
+	group string
+	match func(topic string) bool
+	log   *slog.Logger
+}
+
+const (
+	// fetchBytes is how much is fetched of a partition at a time. One record may be larger.
+	fetchBytes = 1 << 20
+	// fetchWait is how long a fetch waits for something to come.
+	fetchWait = 500 * time.Millisecond
+	// stalledAfter is how long a fetch may take beyond fetchWait before it is given up and
+	// made anew, on another connection.
+	stalledAfter = 30 * time.Second
+
+	sessionTimeout   = 10 * time.Second
+	heartbeatEvery   = 2 * time.Second
+	rebalanceTimeout = 30 * time.Second
+	refreshEvery     = 10 * time.Second
+	commitEvery      = 100 * time.Millisecond
+
+	firstPause   = 50 * time.Millisecond
+	longestPause = 5 * time.Second
+)
+
+// NewSource makes a source. It asks no broker.
+func NewSource(cfg SourceConfig) (*Source, error) {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Observer == nil {
+		cfg.Observer = noObserver{}
+	}
+	s := &Source{cfg: cfg, group: cfg.Spec.GroupFor(cfg.Stream.Name)}
+	s.log = cfg.Log.With("stream", cfg.Stream.Name, "group", s.group)
+	reads, err := cfg.Spec.Matcher()
+	if err != nil {
+		return nil, fmt.Errorf("the topic pattern of stream %s: %w", cfg.Stream.Name, err)
+	}
+	out := cfg.Stream.MirrorTopic()
+	into := ""
+	if k := cfg.Stream.Sink.Kafka; k != nil {
+		into = k.Topic
+	}
+	// A pattern that matches what the stream itself writes must not make a loop.
+	s.match = func(topic string) bool {
+		return reads(topic) && topic != out && topic != into && (cfg.May == nil || cfg.May(topic))
+	}
+	return s, nil
+}
+
+// Run reads until ctx ends; then it finishes what it has in hand, commits, and leaves the
+// group. Whatever goes wrong meanwhile is logged and tried again.
+func (s *Source) Run(ctx context.Context) error {
+	err := s.cfg.Cluster.Consume(ctx, kafkaio.GroupConfig{
+		Group: s.group, InstanceID: s.cfg.InstanceID, Topics: s.match,
+		SessionTimeout: sessionTimeout, RebalanceTimeout: rebalanceTimeout, HeartbeatEvery: heartbeatEvery, RefreshEvery: refreshEvery,
+		OnError: func(err error) {
+			s.cfg.Observer.Retried(s.cfg.Stream.Name)
+			s.log.Warn("the consumer group is not in order; trying again", "error", err)
+		},
+	}, s.generation)
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// generation reads the partitions of one generation until ctx ends.
+func (s *Source) generation(ctx context.Context, g *kafkaio.Generation) error {
+	s.log.Info("partitions assigned", "generation", g.GroupIdentity.Generation, "partitions", len(g.Partitions))
+	s.cfg.Observer.Rebalanced(s.cfg.Stream.Name, len(g.Partitions))
+	// What is in hand when ctx ends may take this long to be finished.
+	work, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(rebalanceTimeout/2, stop) })()
+	exactly := s.cfg.Stream.ExactlyOnce()
+	var marks *marks
+	if !exactly {
+		marks = newMarks(s.cfg.Cluster, g.GroupIdentity)
+	}
+	var wg sync.WaitGroup
+	for _, p := range g.Partitions {
+		r := &reader{source: s, partition: p, identity: g.GroupIdentity, marks: marks}
+		wg.Go(func() {
+			defer s.cfg.Observer.Forget(s.cfg.Stream.Name, p.Topic, p.ID)
+			r.run(ctx, work)
+		})
+	}
+	if exactly {
+		wg.Wait()
+		return nil
+	}
+	done := make(chan struct{})
+	go func() { wg.Wait(); close(done) }()
+	err := marks.commit(work, done, s.log)
+	<-done
+	return err
+}
+
+// start returns where to begin a partition whose offset the group has not committed.
+func (s *Source) start(ctx context.Context, p kafkaio.Partition) (int64, error) {
+	at := kafkaio.Earliest
+	switch start := s.cfg.Spec.StartAt(); start {
+	case gateway.StartEarliest:
+	case gateway.StartLatest:
+		at = kafkaio.LatestCommitted
+	default:
+		t, ok := start.Time()
+		if !ok {
+			return 0, fmt.Errorf("the start %q is no time", start)
+		}
+		at = kafkaio.AtTime(t)
+	}
+	offsets, err := s.cfg.Cluster.ListOffsets(ctx, []kafkaio.Partition{p}, at)
+	if err != nil {
+		return 0, err
+	}
+	offset, ok := offsets[p]
+	if !ok {
+		return 0, fmt.Errorf("the broker does not say where partition %d of %s begins", p.ID, p.Topic)
+	}
+	return offset, nil
+}
+
+// committed returns where the group goes on in a partition.
+func (s *Source) committed(ctx context.Context, p kafkaio.Partition) (int64, error) {
+	offsets, err := s.cfg.Cluster.FetchOffsets(ctx, s.group, []kafkaio.Partition{p})
+	if err != nil {
+		return 0, err
+	}
+	if o, ok := offsets[p]; ok {
+		return o.Next, nil
+	}
+	return s.start(ctx, p)
+}
+
+// pause is a growing pause between attempts.
+type pause struct{ next time.Duration }
+
+// wait returns false if ctx ends.
+func (p *pause) wait(ctx context.Context) bool {
+	p.next = min(max(2*p.next, firstPause), longestPause)
+	t := time.NewTimer(p.next)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func (p *pause) reset() { p.next = 0 }
+
+// marks are the offsets up to which partitions are taken, on their way to be committed by
+// the one committer. Each partition's is moved by its reader alone, and only upwards.
+type marks struct {
+	cluster  *kafkaio.Cluster
+	identity kafkaio.GroupIdentity
+
+	mu    sync.Mutex
+	dirty map[kafkaio.Partition]kafkaio.Offset
+	after []func() // of what is marked and not committed
+}
+
+func newMarks(c *kafkaio.Cluster, id kafkaio.GroupIdentity) *marks {
+	return &marks{cluster: c, identity: id, dirty: map[kafkaio.Partition]kafkaio.Offset{}}
+}
+
+// mark says that all before next is durable. after is called when that is committed.
+func (m *marks) mark(p kafkaio.Partition, next int64, after func()) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.dirty[p] = kafkaio.Offset{Next: next}
+	if after != nil {
+		m.after = append(m.after, after)
+	}
+}
+
+// commit commits what is marked, every now and then and at the end, when done is closed. It
+// returns an error if the group has gone on without us.
+func (m *marks) commit(ctx context.Context, done <-chan struct{}, log *slog.Logger) error {
+	t := time.NewTicker(commitEvery)
+	defer t.Stop()
+	for last := false; ; {
+		select {
+		case <-t.C:
+		case <-done:
+			last = true
+		}
+		err := m.flush(ctx)
+		if err != nil {
+			log.Warn("offsets could not be committed", "error", err)
+		}
+		if errors.Is(err, kafkaio.ErrStale) {
+			<-done
+			return err
+		}
+		if last {
+			return err
+		}
+	}
+}
+
+func (m *marks) flush(ctx context.Context) error {
+	m.mu.Lock()
+	dirty, after := m.dirty, m.after
+	m.dirty, m.after = map[kafkaio.Partition]kafkaio.Offset{}, nil
+	m.mu.Unlock()
+	if len(dirty) == 0 {
+		return nil
+	}
+	if err := m.cluster.CommitOffsets(ctx, m.identity, dirty); err != nil {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		for p, o := range dirty { // unless it was moved meanwhile
+			if _, newer := m.dirty[p]; !newer {
+				m.dirty[p] = o
+			}
+		}
+		m.after = append(after, m.after...)
+		return err
+	}
+	for _, f := range after {
+		f()
+	}
+	return nil
+}
+
+type noObserver struct{}
+
+func (noObserver) Lag(string, string, int32, int64) {}
+func (noObserver) Forget(string, string, int32)     {}
+func (noObserver) Rebalanced(string, int)           {}
+func (noObserver) Retried(string)                   {}
