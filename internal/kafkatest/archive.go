@@ -89,7 +89,7 @@ func train(ctx context.Context, lib, file string) error {
 	}
 	info, err := os.Stat(file)
 	if err == nil && info.Size() == 0 {
-		err = errors.New("Java wrote no archive of classes")
+		err = errors.New("the JVM wrote no archive of classes")
 	}
 	return err
 }
