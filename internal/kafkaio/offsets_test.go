@@ -124,13 +124,11 @@ func TestListOffsets(t *testing.T) {
 	ctx := testContext(t)
 	topic := b.Topic(t, 3, nil)
 	start := time.Now().Truncate(time.Millisecond).Add(-time.Hour)
+	producer := c.NewProducer(ProducerConfig{})
+	defer producer.Close()
 	for i := range 4 { // one batch each, a minute apart
 		at := start.Add(time.Duration(i) * time.Minute)
-		res, err := c.client.Produce(ctx, &kafkago.ProduceRequest{
-			Topic: topic, Partition: 1, RequiredAcks: kafkago.RequireAll,
-			Records: kafkago.NewRecordReader(kafkago.Record{Time: at, Value: kafkago.NewBytes([]byte("v"))}),
-		})
-		if err = errors.Join(err, res.Error); err != nil {
+		if err := producer.Write(ctx, topic, []Message{{Partition: 1, Value: []byte("v"), Time: at}}); err != nil {
 			t.Fatal(err)
 		}
 	}
