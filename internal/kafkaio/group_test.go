@@ -454,10 +454,7 @@ func TestGroupPattern(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.shared(5, "one", "two")
-	grow := &kafkago.CreatePartitionsRequest{Topics: []kafkago.TopicPartitionsConfig{{Name: prefix + "a", Count: 4}}}
-	if res, err := c.client.CreatePartitions(ctx, grow); err != nil || res.Errors[prefix+"a"] != nil {
-		t.Fatal(res, err)
-	}
+	growTopic(t, c, prefix+"a", 4)
 	l.shared(6, "one", "two")
 	if err := b.DeleteTopic(ctx, prefix+"b"); err != nil {
 		t.Fatal(err)
@@ -465,8 +462,19 @@ func TestGroupPattern(t *testing.T) {
 	l.shared(4, "one", "two")
 }
 
+// growTopic gives a topic more partitions.
+func growTopic(t *testing.T, c *Cluster, topic string, partitions int32) {
+	t.Helper()
+	res, err := c.client.CreatePartitions(testContext(t), &kafkago.CreatePartitionsRequest{
+		Topics: []kafkago.TopicPartitionsConfig{{Name: topic, Count: partitions}},
+	})
+	if err != nil || res.Errors[topic] != nil {
+		t.Fatal(res, err)
+	}
+}
+
 // TestGroupStaticMember: one that comes back soon has its partitions again, and nobody
-// else notices.
+// else notices; if it led the group it still does.
 func TestGroupStaticMember(t *testing.T) {
 	b := kafkatest.Start(t)
 	c := groupCluster(t, b)
@@ -493,11 +501,13 @@ func TestGroupStaticMember(t *testing.T) {
 		l.shared(4, "first", "other")
 	}
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	now := l.current["first"]
 	if now.Generation != before.Generation || !slices.Equal(now.Partitions, before.Partitions) || l.runs["other"] != runs {
 		t.Errorf("it was %+v and is %+v; the other had %d runs and %d more", before, now, runs, l.runs["other"]-runs)
 	}
+	l.mu.Unlock()
+	growTopic(t, c, topic, 6)
+	l.shared(6, "first", "other")
 }
 
 // TestGroupInstanceTwice: of two of the same instance the later one stays.
