@@ -257,3 +257,37 @@ func TestTimes(t *testing.T) {
 		}
 	}
 }
+
+// A broker that does not know the numbers that came before gets the batch from a new
+// identity, and the numbers go on at 0 after the greatest.
+func TestSequenceLostAndWrapped(t *testing.T) {
+	b := kafkatest.Start(t)
+	c := groupCluster(t, b)
+	topic := b.Topic(t, 1, nil)
+	ctx := testContext(t)
+	p := newProducer(t, c, ProducerConfig{})
+	must(t, p.Write(ctx, topic, numbered(0, 0, 5)))
+	must(t, p.wait(ctx))
+	q := p.queue(Partition{topic, 0})
+	before := q.who
+	q.seq += 7
+	must(t, p.Write(ctx, topic, numbered(0, 5, 5)))
+	must(t, p.wait(ctx))
+	if q.who == before || q.seq != 5 {
+		t.Fatalf("sent by %v, number %d", q.who, q.seq)
+	}
+
+	p = newProducer(t, c, ProducerConfig{})
+	who, err := p.identity(ctx)
+	must(t, err)
+	q = p.queue(Partition{topic, 0})
+	q.who, q.seq = who, 1<<31-8
+	for i := range 4 {
+		must(t, p.Write(ctx, topic, numbered(0, 10+5*i, 5)))
+	}
+	must(t, p.wait(ctx))
+	if q.who != who || q.seq != 12 {
+		t.Fatalf("sent by %v, number %d", q.who, q.seq)
+	}
+	wantNumbers(t, readAll(t, c, Partition{topic, 0}, settled), count(0, 30)...)
+}

@@ -184,7 +184,7 @@ func TestProduceAndFetch(t *testing.T) {
 			}
 			// From the middle of a batch, and beyond the end.
 			f, err := c.Fetch(testContext(t), FetchRequest{Partition: Partition{topic, 0}, Offset: 5, MaxBytes: 1})
-			if err != nil || len(f.Records) == 0 || f.Records[0].Offset != 5 || bytes.Compare(f.Records[0].Value, want[0][5].Value) != 0 {
+			if err != nil || len(f.Records) == 0 || f.Records[0].Offset != 5 || !bytes.Equal(f.Records[0].Value, want[0][5].Value) {
 				t.Fatal(err)
 			}
 			f, err = c.Fetch(testContext(t), FetchRequest{Partition: Partition{topic, 0}, Offset: f.HighWatermark, MaxWait: time.Millisecond})
