@@ -98,6 +98,10 @@ func TestAttacksCostLittle(t *testing.T) {
 		{"a pattern for a long text", `{"properties":{"t":{"pattern":"[ab]*a[ab]{1000}c"}}}`, `{"t":"` + strings.Repeat("a", 1_000_000) + `"}`, lazaret.CodeSchemaCost},
 		{"many patterns", `{"properties":{"t":{"allOf":[` + many(20, func(i int) string { return fmt.Sprintf(`{"pattern":"[ab]*a[ab]{%d}c"}`, 900+i) }) + `]}}}`,
 			`{"t":"` + strings.Repeat("a", 30_000) + `"}`, lazaret.CodeSchemaCost},
+		{"many names that lead somewhere", `{"properties":{` + many(11_000, func(i int) string { return fmt.Sprintf(`"p%d":true`, i) }) + `},"additionalProperties":{"$ref":"#"}}`,
+			"{" + many(11_000, func(i int) string { return fmt.Sprintf(`"p%d":1`, i) }) + "}", ""},
+		{"many ways through a recursive schema", `{"properties":{"a":{"$ref":"#"},"b":{"$ref":"#"},` + many(1000, func(i int) string { return fmt.Sprintf(`"p%d":true`, i) }) + `}}`, tree(14), ""},
+		{"dependents of many names", `{"items":{"dependentRequired":{` + many(20_000, func(i int) string { return fmt.Sprintf(`"n%d":[]`, i) }) + `}}}`, "[" + many(100_000, same("{}")) + "]", lazaret.CodeSchemaCost},
 		{"a pattern for names", `{"patternProperties":{"[ab]*a[ab]{1000}c":true}}`, `{"` + strings.Repeat("a", 1_000_000) + `":1}`, lazaret.CodeSchemaCost},
 	} {
 		t.Run(c.name, func(t *testing.T) {

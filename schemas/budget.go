@@ -61,7 +61,7 @@ type budget struct {
 
 // weight is what evaluating s itself takes, its parts apart.
 func weight(s *jsonschema.Schema) int {
-	w := 1 + len(s.PatternProperties) + len(s.Required)/manyValues
+	w := 1 + len(s.PatternProperties) + (len(s.Required)+len(s.DependentRequired)+len(s.DependentSchemas)+len(s.Dependencies))/manyValues
 	if s.Enum == nil {
 		return w
 	}

@@ -91,6 +91,9 @@ func (g *schemaMaker) tagged(tag string, i, depth int) object {
 	}
 	properties[tag] = is
 	branch["properties"] = properties
+	if g.draft >= 2019 && g.one(4) {
+		branch["unevaluatedProperties"] = g.closing(depth - 1)
+	}
 	return branch
 }
 
@@ -108,6 +111,11 @@ func (g *schemaMaker) cases(s object, depth int) {
 			condition["type"] = "object"
 		}
 		one := object{"if": condition, "then": g.schema(depth - 1)}
+		if g.draft >= 2019 && g.one(4) {
+			then := g.objects(object{}, depth-1)
+			then["unevaluatedProperties"] = g.closing(depth - 1)
+			one["then"] = then
+		}
 		if g.one(10) {
 			one["else"] = g.schema(depth - 1)
 		}

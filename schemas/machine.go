@@ -93,7 +93,9 @@ func (m *machine) value(n *node, i int) int {
 		}
 	}
 	if n.dispatch != nil {
-		n = m.lead(n, i)
+		if n = m.lead(n, i); n.whole && m.mode&collecting != 0 {
+			return m.asWhole(n, i)
+		}
 	}
 	var end int
 	switch c := d[i]; c {

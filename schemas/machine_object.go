@@ -378,28 +378,51 @@ func (m *machine) sees(v *branchView, f *frame) bool {
 type nameTable struct {
 	slots []uint16 // number of the property, from 1; 0 is free
 	shift uint
+	whole bool // the hash is of the whole name
 }
 
+// maxProbes is how many slots a name may be away from its own before whole names are hashed.
+const maxProbes = 8
+
 func newNameTable(props []property) nameTable {
-	size, bits := 4, uint(2)
-	for size < 2*len(props) {
-		size, bits = size*2, bits+1
-	}
-	t := nameTable{slots: make([]uint16, size), shift: 64 - bits}
-	for i := range props {
-		k := t.hash([]byte(props[i].name))
-		for t.slots[k] != 0 {
-			k = (k + 1) & (size - 1)
-		}
-		t.slots[k] = uint16(i + 1)
+	t, crowded := fillNameTable(props, false)
+	if crowded {
+		t, _ = fillNameTable(props, true)
 	}
 	return t
 }
 
+func fillNameTable(props []property, whole bool) (t nameTable, crowded bool) {
+	size, bits := 4, uint(2)
+	for size < 2*len(props) {
+		size, bits = size*2, bits+1
+	}
+	t = nameTable{slots: make([]uint16, size), shift: 64 - bits, whole: whole}
+	for i := range props {
+		k, probes := t.hash([]byte(props[i].name)), 0
+		for t.slots[k] != 0 {
+			k = (k + 1) & (size - 1)
+			probes++
+		}
+		if t.slots[k] = uint16(i + 1); probes > maxProbes && !whole {
+			return t, true
+		}
+	}
+	return t, false
+}
+
 // hash needs to be no better than what the schema's author would want: only names of the
-// schema are in the table.
+// schema are in the table. It looks at the ends of a name, unless the schema's names have
+// their differences in the middle.
 func (t *nameTable) hash(name []byte) int {
-	return int((head(name) ^ uint64(len(name))*0x9E3779B97F4A7C15) * 0xD6E8FEB86659FD93 >> t.shift)
+	h := head(name) ^ uint64(len(name))*0x9E3779B97F4A7C15
+	if t.whole {
+		for rest := name; len(rest) > 8; rest = rest[8:] {
+			h = (h ^ binary.LittleEndian.Uint64(rest)) * 0x9E3779B97F4A7C15
+			h ^= h >> 29
+		}
+	}
+	return int(h * 0xD6E8FEB86659FD93 >> t.shift)
 }
 
 // head is the first eight bytes of a name and, if it has more, its last eight.

@@ -1,8 +1,10 @@
 package schemas
 
 import (
+	"encoding/binary"
 	"maps"
 	"math"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -17,7 +19,9 @@ type costPlaces struct {
 	schema  *Schema
 	mu      sync.Mutex // held by who makes a place
 	here    map[*jsonschema.Schema]counts
-	entries int // of all counts together
+	number  map[*jsonschema.Schema]uint32 // of the schemas, as they are met
+	known   map[string]*costPlace         // by what is applied there, with how often
+	entries int                           // of all maps together
 	root    *costPlace
 	endless *costPlace // the cost of what is too large to count
 }
@@ -46,7 +50,11 @@ type costPlace struct {
 	item       int // of an item of an array
 	unique     int // how many schemas want items that are not equal
 
-	below atomic.Pointer[map[string]*costPlace] // by name
+	below atomic.Pointer[map[string]*costPlace] // by name; what is in it stays as it is
+	// Under the lock of the places: more of them by name, and how many of these were asked
+	// for since below was made.
+	more  map[string]*costPlace
+	asked int
 }
 
 // Keys of below that no member has, since names are valid UTF-8.
@@ -56,7 +64,7 @@ const (
 )
 
 func newCostPlaces(s *Schema) *costPlaces {
-	c := &costPlaces{schema: s, here: map[*jsonschema.Schema]counts{}}
+	c := &costPlaces{schema: s, here: map[*jsonschema.Schema]counts{}, number: map[*jsonschema.Schema]uint32{}, known: map[string]*costPlace{}}
 	c.endless = &costPlace{evaluation: math.MaxInt32}
 	c.root = c.place(counts{s.root: 1})
 	return c
@@ -94,19 +102,44 @@ func (all counts) add(o counts, times int) {
 	}
 }
 
-// place makes the place at which the schemas of a list are applied.
+// place finds or makes the place at which the schemas of a list are applied. Places where
+// the same is applied are one, however many ways lead there.
 func (c *costPlaces) place(list counts) *costPlace {
+	key := c.key(list)
+	if p := c.known[key]; p != nil {
+		return p
+	}
 	p := &costPlace{all: counts{}, named: map[string]bool{}}
 	for s, n := range list {
 		p.all.add(c.closure(s), n)
 	}
-	if c.entries += len(p.all); c.entries >= maxPlaceEntries {
-		return c.endless
-	}
 	for s, n := range p.all {
 		p.take(c, s, n)
 	}
+	if c.entries += 1 + len(list) + len(p.all) + len(p.named); c.entries >= maxPlaceEntries {
+		return c.endless
+	}
+	c.known[key] = p
 	return p
+}
+
+// key names a list of schemas with how often each is applied.
+func (c *costPlaces) key(list counts) string {
+	numbers := make([]uint64, 0, len(list))
+	for s, n := range list {
+		id, ok := c.number[s]
+		if !ok {
+			id = uint32(len(c.number))
+			c.number[s] = id
+		}
+		numbers = append(numbers, uint64(id)<<32|uint64(uint32(n)))
+	}
+	slices.Sort(numbers)
+	b := make([]byte, 0, 8*len(numbers))
+	for _, n := range numbers {
+		b = binary.BigEndian.AppendUint64(b, n)
+	}
+	return string(b)
 }
 
 // take adds what it costs to evaluate a schema n times, as meter.walk has it.
@@ -177,27 +210,40 @@ func (p *costPlace) get(c *costPlaces, key string) *costPlace {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	below := map[string]*costPlace{}
-	if have := p.below.Load(); have != nil {
-		if at := (*have)[key]; at != nil {
+	at := p.more[key]
+	if at == nil {
+		if at = p.made(c, key); c.entries >= maxPlaceEntries {
 			return at
 		}
-		maps.Copy(below, *have)
+		if p.more == nil {
+			p.more = map[string]*costPlace{}
+		}
+		p.more[key] = at
+		c.entries++
 	}
+	// All of them become readable without the lock when that costs no more than what was
+	// asked for under it.
+	if p.asked++; p.asked >= len(p.more) {
+		all := maps.Clone(p.more)
+		p.below.Store(&all)
+		p.asked = 0
+	}
+	return at
+}
+
+// made makes the place of a key.
+func (p *costPlace) made(c *costPlaces, key string) *costPlace {
 	list := counts{}
 	for s, n := range p.all {
-		m := memberKind{name: key, other: key == otherMembers}
-		subs := appliedTo(s, m)
+		subs := appliedTo(s, memberKind{name: key, other: key == otherMembers})
 		if key == allItems {
 			subs = appliedToItems(s)
 		}
 		for _, sub := range subs {
-			list[sub] += n
+			list[sub] = min(list[sub]+n, maxCount)
 		}
 	}
-	below[key] = c.place(list)
-	p.below.Store(&below)
-	return below[key]
+	return c.place(list)
 }
 
 // appliedToItems lists the schemas that s applies to some item.

@@ -70,3 +70,32 @@ func TestSpelling(t *testing.T) {
 		}
 	}
 }
+
+// TestNamesThatDifferInTheMiddle: a table of names whose ends are alike is searched as
+// quickly as another.
+func TestNamesThatDifferInTheMiddle(t *testing.T) {
+	for _, form := range []string{"customer%05d_address", "n%d", "%06d-aaaaaaaaaaaaaaaa", "aaaaaaaaaaaaaaaa-%06d", "aaaaaaaa%06daaaaaaaaaaaa"} {
+		props := make([]property, 5000)
+		for i := range props {
+			props[i].name = fmt.Sprintf(form, i)
+		}
+		table := newNameTable(props)
+		most := 0
+		for i := range props {
+			probes := 0
+			for k := table.hash([]byte(props[i].name)); table.slots[k] != uint16(i+1); k = (k + 1) & (len(table.slots) - 1) {
+				probes++
+			}
+			most = max(most, probes)
+			if table.find(props, []byte(props[i].name)) != i {
+				t.Fatalf("%s is not found", props[i].name)
+			}
+		}
+		if most > 64 {
+			t.Errorf("%s: up to %d others are looked at", form, most)
+		}
+		if table.find(props, []byte("nobody")) >= 0 {
+			t.Error("a name is found that is not there")
+		}
+	}
+}
