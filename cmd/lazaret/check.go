@@ -28,15 +28,21 @@ func (e *env) checkCmd() *cobra.Command {
 that the gateway gives under the same schema, rules and limits.
 
   -o table   a summary and the most frequent reasons, each with an example (default)
-  -o json    {"events","accepted","quarantined","bytes","seconds","reasons":{code:count}}
+  -o json    {"events","accepted","quarantined","warned","bytes","seconds","reasons":{code:count}}
   -o ndjson  one line for each event that is not accepted: {"line","status","reasons"};
              with --all, for every event
 
-Lines are in the order of the file, whatever --workers says. Exit code 1 if any event is
+Lines are in the order of the file, whatever --workers says. A file that gzip or zstd
+compressed is read as it was before. Exit code 1 if any event is
 not accepted, 78 if the schema or the rules are wrong.`,
 		Example: `  lazaret check --schema clickstream.schema.json --rules rules.yaml events.ndjson
   lazaret check --schema s.json -o ndjson - < events.ndjson | jq -r '.reasons[].path'`,
-		Args: cobra.ExactArgs(1),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usage("give one FILE, or - for standard input; of several files: cat FILES | lazaret check --schema FILE -")
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case source.schema == "" && source.rules == "":
@@ -60,8 +66,8 @@ not accepted, 78 if the schema or the rules are wrong.`,
 	f.StringVar(&source.schema, "schema", "", "the JSON Schema; a \"lazaret:subject:version\" reference is read from subject.version.json beside it")
 	f.StringVar(&source.rules, "rules", "", "the rules, YAML or JSON")
 	f.StringVar(&source.stream, "stream", "", "the stream's name, for rules that look at meta.stream")
-	f.IntVar(&o.workers, "workers", min(runtime.GOMAXPROCS(0), maxWorkers), "events judged at a time")
-	f.TextVar(&most, "max-event", most, "the largest event, as limits.event of lazaret.yaml")
+	f.IntVar(&o.workers, "workers", min(runtime.GOMAXPROCS(0), maxWorkers), "events judged at a time, 1 to 256")
+	f.TextVar(&most, "max-event", most, "the largest event, as limits.event of lazaret.yaml; one takes up to four times its size in memory")
 	f.BoolVar(&all, "all", false, "a line for every event, with -o ndjson")
 	return e.prints(cmd, "table", "json", "ndjson")
 }
@@ -83,13 +89,20 @@ func (e *env) check(ctx context.Context, file string, source contractFiles, o ch
 		return err
 	}
 	defer in.Close()
+	text, packed, err := unpacked(in)
+	if err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	if packed {
+		total = 0 // it is not known how much it will be
+	}
 	o.judge, o.file = contract, file
 	p := e.progress("checking", size)
 	o.report = func(c counts) { p.update(c.Bytes, total, count(c.Quarantined)+" not accepted") }
 	if e.output == "ndjson" {
 		o.lines = e.stdout
 	}
-	result, err := check(ctx, in, o)
+	result, err := check(ctx, text, o)
 	p.clear()
 	if err != nil {
 		return err

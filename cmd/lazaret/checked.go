@@ -5,7 +5,7 @@ import "github.com/lazaret/lazaret"
 // counts are the numbers of a file, or of a part of it.
 type counts struct {
 	Events, Accepted, Quarantined, Bytes int64
-	warned                               int64
+	warned                               int64 // of the accepted
 }
 
 func (c *counts) add(o counts) {
@@ -55,10 +55,11 @@ func (c checked) summary() any {
 		Events      int64                `json:"events"`
 		Accepted    int64                `json:"accepted"`
 		Quarantined int64                `json:"quarantined"`
+		Warned      int64                `json:"warned"`
 		Bytes       int64                `json:"bytes"`
 		Seconds     float64              `json:"seconds"`
 		Reasons     map[lazaret.Code]int `json:"reasons"`
-	}{c.Events, c.Accepted, c.Quarantined, c.Bytes, c.Seconds, c.codes}
+	}{c.Events, c.Accepted, c.Quarantined, c.warned, c.Bytes, c.Seconds, c.codes}
 }
 
 // found is why events were not accepted. It is for events in the order of the file.

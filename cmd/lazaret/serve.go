@@ -69,13 +69,14 @@ func (e *env) config(path string) (config.Config, error) {
 // reference says whether LAZARET_CHECKER switches the checker off, for who doubts a
 // verdict: the libraries that it is held against then judge alone.
 func (e *env) reference() (bool, error) {
-	switch e.getenv("LAZARET_CHECKER") {
+	switch v := e.getenv("LAZARET_CHECKER"); v {
 	case "", "on":
 		return false, nil
 	case "off":
 		return true, nil
+	default:
+		return false, usage("LAZARET_CHECKER is on or off, not %q", v)
 	}
-	return false, usage("LAZARET_CHECKER is on or off")
 }
 
 // lookup takes an empty variable for one that is not set.
