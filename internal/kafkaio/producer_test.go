@@ -96,6 +96,7 @@ func TestRefusedAlone(t *testing.T) {
 			if !errors.As(err, &w) || !errors.Is(err, ErrRefused) || Retriable(err) {
 				t.Fatal(err)
 			}
+			must(t, p.wait(testContext(t)))
 			if len(w.Failed) != len(refused) {
 				t.Fatalf("%d refused, want %d", len(w.Failed), len(refused))
 			}
@@ -104,7 +105,11 @@ func TestRefusedAlone(t *testing.T) {
 					t.Errorf("message %d: %v", i, w.Failed[i])
 				}
 			}
+			who := p.queue(Partition{topic, 0}).who
 			must(t, p.Write(testContext(t), topic, numbered(0, 300, 3)))
+			if err := p.wait(testContext(t)); err != nil || p.queue(Partition{topic, 0}).who != who {
+				t.Fatal("the numbers had a gap: the broker asked for a new producer", err)
+			}
 			var want []int
 			for i := range 303 {
 				if i != 0 && i != 17 && i != 18 && i != 150 && i != 299 {

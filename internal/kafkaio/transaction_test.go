@@ -248,3 +248,43 @@ func TestFailuresWithinTransactions(t *testing.T) {
 	must(t, p.Commit(ctx))
 	must(t, p.Abort(ctx))
 }
+
+// After a batch was given up that the broker has, what is written next is not taken for it:
+// its numbers are not used again.
+func TestWritesAfterOneGivenUp(t *testing.T) {
+	b := kafkatest.Start(t)
+	armed := false
+	c, l := lossyCluster(t, b, func(api int16) bool { return armed && api == apiProduce })
+	arm := func(on bool) { l.mu.Lock(); armed = on; l.mu.Unlock() }
+	ctx := testContext(t)
+	for _, id := range []string{"", "txn"} {
+		topic := b.Topic(t, 1, nil)
+		if id != "" {
+			id = topic
+		}
+		p := newProducer(t, c, ProducerConfig{TransactionalID: id, DeliveryTimeout: 500 * time.Millisecond})
+		if id != "" {
+			must(t, p.Begin(ctx))
+		}
+		must(t, p.Write(ctx, topic, numbered(0, 0, 5)))
+		arm(true)
+		if err := p.Write(ctx, topic, numbered(0, 5, 5)); !Retriable(err) {
+			t.Fatal(err)
+		}
+		arm(false)
+		want := append(count(0, 10), count(10, 5)...)
+		if id != "" {
+			if err := p.Commit(ctx); !errors.Is(err, ErrMustAbort) {
+				t.Fatal(err)
+			}
+			must(t, p.Abort(ctx))
+			must(t, p.Begin(ctx))
+			want = count(10, 5)
+		}
+		must(t, p.Write(ctx, topic, numbered(0, 10, 5)))
+		if id != "" {
+			must(t, p.Commit(ctx))
+		}
+		wantNumbers(t, readAll(t, c, Partition{topic, 0}, settled), want...)
+	}
+}
