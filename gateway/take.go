@@ -17,6 +17,8 @@ type Taking struct {
 	// Into, if it is set, is where they go in place of the stream's own sink and mirror, as
 	// into a transaction of the source.
 	Into *Into
+	// Counts, if it is set, has what became of the events when Take has returned nil.
+	Counts *Counts
 }
 
 // Into is where the events of one Taking go.
@@ -46,8 +48,44 @@ func (g *Gateway) Take(ctx context.Context, t Taking) (acknowledged func(), err 
 	if err := g.conf.Quarantine.Ready(); err != nil {
 		return nil, unavailable("The store cannot take events now.", err)
 	}
-	req := Request{Stream: t.Stream, Events: t.Events}
-	records, err := g.judge(ctx, active, &req, nil)
+	records, err := g.look(ctx, active, &t)
+	if err != nil {
+		return nil, err
+	}
+	if err := g.identify(records, nil, 0); err != nil {
+		return nil, err
+	}
+	if err := g.write(ctx, active, records, nil); err != nil {
+		return nil, err
+	}
+	n := outcome(records)
+	if t.Counts != nil {
+		*t.Counts = n
+	}
+	return func() { g.conf.Observer.Ingested(t.Stream, n) }, nil
+}
+
+// Try judges the events as Take does, and says what Take would do with them. It writes
+// nothing, and counts nothing as ingested.
+func (g *Gateway) Try(ctx context.Context, t Taking) (Counts, error) {
+	if err := g.enter(); err != nil {
+		return Counts{}, err
+	}
+	defer g.leave()
+	active, err := g.active(t.Stream)
+	if err != nil {
+		return Counts{}, err
+	}
+	records, err := g.look(ctx, active, &t)
+	if err != nil {
+		return Counts{}, err
+	}
+	return outcome(records), nil
+}
+
+// look gets the verdict on each event of a Taking.
+func (g *Gateway) look(ctx context.Context, active *Active, t *Taking) ([]lazaret.Record, error) {
+	records, err := g.judge(ctx, active, &Request{Stream: t.Stream, Events: t.Events}, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -57,12 +95,11 @@ func (g *Gateway) Take(ctx context.Context, t Taking) (acknowledged func(), err 
 			*v = lazaret.Verdict{Status: lazaret.Accepted, Version: v.Version}
 		}
 	}
-	if err := g.identify(records, nil, 0); err != nil {
-		return nil, err
-	}
-	if err := g.write(ctx, active, records, nil); err != nil {
-		return nil, err
-	}
+	return records, nil
+}
+
+// outcome counts records that are good or bad, as no source but a request rejects any.
+func outcome(records []lazaret.Record) Counts {
 	n := Counts{Source: kindOf(records), Received: len(records)}
 	for i := range records {
 		if records[i].Verdict.Status == lazaret.Accepted {
@@ -72,5 +109,5 @@ func (g *Gateway) Take(ctx context.Context, t Taking) (acknowledged func(), err 
 		}
 		n.tally(&records[i])
 	}
-	return func() { g.conf.Observer.Ingested(t.Stream, n) }, nil
+	return n
 }

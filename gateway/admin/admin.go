@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/lazaret/lazaret/gateway/replay"
 	"github.com/lazaret/lazaret/internal/auth"
 	"github.com/lazaret/lazaret/internal/catalog"
 	"github.com/lazaret/lazaret/internal/web"
@@ -23,7 +24,9 @@ type Config struct {
 	Catalog    *catalog.Catalog
 	Quarantine *quarantine.Store
 	Jobs       *quarantine.Jobs
-	Auth       *auth.Guard
+	// Replays runs topics through streams again; nil: there is no such API. Optional.
+	Replays *replay.Jobs
+	Auth    *auth.Guard
 	// StoreReady says why the store takes no writes; nil if it does.
 	StoreReady func() error
 	// Metrics answers /metrics; nil: there is none. Optional.
@@ -110,6 +113,7 @@ var (
 func (a *API) routes() []route {
 	list := append(a.resourceRoutes(), a.quarantineRoutes()...)
 	list = append(list, a.jobRoutes()...)
+	list = append(list, a.replayRoutes()...)
 	return append(list, route{method: "GET", path: base + "/info", scope: auth.Read, do: a.info})
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/lazaret/lazaret/gateway"
+	"github.com/lazaret/lazaret/gateway/replay"
 	"github.com/lazaret/lazaret/internal/auth"
 	"github.com/lazaret/lazaret/internal/catalog"
 	"github.com/lazaret/lazaret/internal/db"
@@ -41,6 +42,11 @@ var statuses = []struct {
 	{quarantine.ErrState, plain(409)},
 	{quarantine.ErrBusy, again(429, 10*time.Second)},
 	{quarantine.ErrStopped, again(503, 5*time.Second)},
+	{replay.ErrNotFound, plain(404)},
+	{replay.ErrState, plain(409)},
+	{replay.ErrBusy, plain(409)},
+	{replay.ErrStopped, again(503, 5*time.Second)},
+	{replay.ErrUnavailable, again(503, 10*time.Second)},
 	{db.ErrFull, again(503, 30*time.Second)},
 	{db.ErrFailed, again(503, 30*time.Second)},
 	{db.ErrClosed, again(503, 5*time.Second)},
@@ -73,6 +79,13 @@ func problem(err error) error {
 	var input *quarantine.InputError
 	if errors.As(err, &input) {
 		return &web.Problem{Status: 400, Detail: input.Error(), Errors: []web.FieldError{{Pointer: "/" + input.Field, Message: input.Message}}}
+	}
+	var spec *replay.InputError
+	if errors.As(err, &spec) {
+		if spec.Field == "cursor" {
+			return badRequest("%s", spec.Message)
+		}
+		return &web.Problem{Status: 422, Detail: "This cannot be replayed.", Errors: []web.FieldError{{Pointer: "/" + spec.Field, Message: spec.Message}}}
 	}
 	if list := unreadable(err); len(list) > 0 {
 		return &web.Problem{Status: 400, Detail: "What was sent cannot be read. Nothing was changed.", Errors: list}

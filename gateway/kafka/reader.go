@@ -70,15 +70,8 @@ func (r *reader) open() {
 
 // read reads from the committed offset on until ctx ends or something fails.
 func (r *reader) read(ctx, work context.Context) error {
-	if r.producer != nil {
-		// Fences whoever had the partition before, so that the offset that is committed now
-		// is the last one of theirs.
-		if err := r.producer.Begin(work); err != nil {
-			return err
-		}
-		if err := r.producer.Abort(work); err != nil && !errors.Is(err, kafkaio.ErrCommitted) {
-			return err
-		}
+	if err := r.fence(work); err != nil {
+		return err
 	}
 	next, err := r.source.committed(work, r.partition)
 	if err != nil {
@@ -105,6 +98,21 @@ func (r *reader) read(ctx, work context.Context) error {
 	}
 }
 
+// fence ends what whoever had the partition before has under way, so that the offset that
+// is committed then is the last one of theirs.
+func (r *reader) fence(ctx context.Context) error {
+	if r.producer == nil {
+		return nil
+	}
+	if err := r.producer.Begin(ctx); err != nil {
+		return err
+	}
+	if err := r.producer.Abort(ctx); err != nil && !errors.Is(err, kafkaio.ErrCommitted) {
+		return err
+	}
+	return nil
+}
+
 // lost is called when the offset to go on from is not there any more: the topic's retention
 // was faster than we, or the topic was made anew. It goes on where the topic begins.
 func (r *reader) lost(ctx context.Context, next int64) error {
@@ -129,7 +137,7 @@ func (r *reader) take(ctx, work context.Context, f *kafkaio.Fetched) error {
 		PassTombstones: spec.OnTombstone() == gateway.ForwardTombstones,
 	}
 	if r.producer != nil {
-		return r.transact(work, t, f.Next)
+		return r.transact(work, t, func() kafkaio.Offset { return kafkaio.Offset{Next: f.Next} })
 	}
 	for {
 		acknowledged := func() {}
@@ -149,9 +157,10 @@ func (r *reader) take(ctx, work context.Context, f *kafkaio.Fetched) error {
 	}
 }
 
-// transact takes a batch and moves the offset in one transaction. After an error it is not
-// tried again with what is at hand: what counts is the offset that the broker has.
-func (r *reader) transact(ctx context.Context, t gateway.Taking, next int64) (err error) {
+// transact takes a batch and moves the offset in one transaction; at is asked for it when
+// the batch was taken. After an error it is not tried again with what is at hand: what
+// counts is the offset that the broker has.
+func (r *reader) transact(ctx context.Context, t gateway.Taking, at func() kafkaio.Offset) (err error) {
 	if err := r.producer.Begin(ctx); err != nil {
 		return err
 	}
@@ -160,7 +169,7 @@ func (r *reader) transact(ctx context.Context, t gateway.Taking, next int64) (er
 		acknowledged, err = r.source.cfg.Gateway.Take(ctx, t)
 	}
 	if err == nil {
-		err = r.producer.SendOffsets(ctx, r.identity, map[kafkaio.Partition]kafkaio.Offset{r.partition: {Next: next}})
+		err = r.producer.SendOffsets(ctx, r.identity, map[kafkaio.Partition]kafkaio.Offset{r.partition: at()})
 	}
 	if err == nil {
 		err = r.producer.Commit(ctx)

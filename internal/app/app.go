@@ -15,6 +15,7 @@ import (
 	"github.com/lazaret/lazaret/gateway"
 	"github.com/lazaret/lazaret/gateway/admin"
 	"github.com/lazaret/lazaret/gateway/httpin"
+	"github.com/lazaret/lazaret/gateway/replay"
 	"github.com/lazaret/lazaret/internal/auth"
 	"github.com/lazaret/lazaret/internal/catalog"
 	"github.com/lazaret/lazaret/internal/config"
@@ -57,6 +58,7 @@ type App struct {
 	guard    *auth.Guard
 	catalog  *catalog.Catalog
 	jobs     *quarantine.Jobs
+	replays  *replay.Jobs
 	gateway  *gateway.Gateway
 	ports    []*port
 	failed   chan error
@@ -206,7 +208,8 @@ func (a *App) pipeline(ctx context.Context, store *quarantine.Store) error {
 		return err
 	}
 	a.metrics.Watch(a.watch(store))
-	return nil
+	a.replays, err = replay.New(ctx, replay.Config{DB: a.db, Topics: a.past(), Log: a.log})
+	return err
 }
 
 // listeners binds the addresses and registers the APIs: all on one, or admin on its own.
@@ -219,7 +222,7 @@ func (a *App) listeners(store *quarantine.Store) error {
 		return fmt.Errorf("%w: limits.decoded and limits.in_flight: %w", ErrConfig, err)
 	}
 	manage, err := admin.New(admin.Config{
-		Catalog: a.catalog, Quarantine: store, Jobs: a.jobs, Auth: a.guard, Metrics: a.metrics.Handler(),
+		Catalog: a.catalog, Quarantine: store, Jobs: a.jobs, Replays: a.replays, Auth: a.guard, Metrics: a.metrics.Handler(),
 		Version: a.cfg.Version, StorePath: a.db.Path(), StoreReady: a.db.Ready,
 		BodyLimit: int64(a.cfg.Limits.AdminBody), Concurrency: a.cfg.Reprocess.Concurrency, Log: a.log,
 	})
@@ -263,6 +266,10 @@ func (a *App) Start(ctx context.Context) error {
 			return ctx.Err()
 		}
 	})
+	if err := a.replays.Start(ctx); err != nil {
+		return err
+	}
+	a.onStop("replays", a.replays.Stop)
 	for _, p := range a.ports {
 		conf, err := a.tls()
 		if err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/lazaret/lazaret/gateway"
 	"github.com/lazaret/lazaret/gateway/kafka"
+	"github.com/lazaret/lazaret/gateway/replay"
 	"github.com/lazaret/lazaret/internal/kafkaio"
 )
 
@@ -77,4 +78,14 @@ func (a *App) openSource(s gateway.Stream, number int) (runner, error) {
 		conf.InstanceID = fmt.Sprintf("%s-%s-%d", id, s.Name, number)
 	}
 	return kafka.NewSource(conf)
+}
+
+// past is where replays read; nil without Kafka.
+func (a *App) past() replay.Topics {
+	if a.cluster == nil {
+		return nil
+	}
+	return kafka.NewReplays(kafka.ReplayConfig{
+		Cluster: a.cluster, Gateway: a.gateway, May: a.cfg.Kafka.Topics.MayConsume(), Log: a.log,
+	})
 }
