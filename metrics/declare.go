@@ -35,7 +35,7 @@ func (m *Metrics) declare() {
 	m.sourceRetries = m.counter("source_retries_total", "Times that a source had to try again to fetch, to take a batch, or to commit.", "stream")
 	m.sourceRebalances = m.counter("source_rebalances_total", "Times that a source was given partitions by its consumer group.", "stream")
 	m.sourcePartitions = m.gauge("source_partitions", "Partitions that a source of the stream reads in this process.", "stream")
-	m.sourceLag = m.gauge("source_lag_records", "Records of a partition that are there and are not read yet, as of the last batch.", "stream", "topic", "partition")
+	m.sourceLag = m.gauge("source_lag_records", "Records of a partition that are there and are not acknowledged, at most some seconds ago.", "stream", "topic", "partition")
 	m.scrapeErrors = m.counter("scrape_errors_total", "Times that the quarantine could not be counted for lazaret_quarantine_entries.")
 
 	m.verdict = m.histogram("verdict_seconds", "Time for one event's verdict.",

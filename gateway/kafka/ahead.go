@@ -96,7 +96,7 @@ func send(ctx context.Context, out chan<- fetched, f fetched) bool {
 
 // fetch is one fetch. One that hangs is given up.
 func (r *reader) fetch(ctx context.Context, offset int64) (*kafkaio.Fetched, error) {
-	ctx, cancel := context.WithTimeout(ctx, fetchWait+stalledAfter)
+	ctx, cancel := context.WithTimeout(ctx, fetchWait+r.source.times.stalled)
 	defer cancel()
 	return r.source.cfg.Cluster.Fetch(ctx, kafkaio.FetchRequest{
 		Partition: r.partition, Offset: offset, MaxBytes: fetchBytes, MinBytes: 1, MaxWait: fetchWait,

@@ -14,7 +14,7 @@
 //
 // The sink's producer is idempotent, so that a retry of ours makes no second record. What is
 // read again after a crash is written again; its quarantine entries are not, for they are
-// known by topic, partition and offset.
+// known by topic, partition, offset and time.
 //
 // # Exactly once
 //

@@ -95,6 +95,7 @@ func (l *ledger) once(ctx context.Context, b lazaret.Batch, list []kafkaio.Messa
 		if err := l.abort(ctx, nil); err != nil && !errors.Is(err, kafkaio.ErrCommitted) {
 			return err
 		}
+		l.remember(b)
 		return known[i].refused(len(list))
 	}
 	more, err := l.attempt(ctx, group, b, known, list, tooLarge)
@@ -139,12 +140,17 @@ func (l *ledger) attempt(ctx context.Context, group string, b lazaret.Batch, kno
 			return nil, fmt.Errorf("commit the transaction: %w", err)
 		}
 	}
+	l.remember(b)
+	return without, nil
+}
+
+// remember notes that the batch has landed, in a group of its own if it is of no job.
+func (l *ledger) remember(b lazaret.Batch) {
 	if b.Job == "" {
 		l.memory.Lock()
+		defer l.memory.Unlock()
 		l.alone[b.ID] = true
-		l.memory.Unlock()
 	}
-	return without, nil
 }
 
 // metadata says which batches have landed: the last ones of the job, and this.

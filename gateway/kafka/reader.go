@@ -3,6 +3,7 @@ package kafka
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/lazaret/lazaret"
@@ -19,6 +20,7 @@ type reader struct {
 	producer  *kafkaio.Producer
 	into      *gateway.Into
 	pause     pause
+	at        atomic.Int64 // the offset up to which all is acknowledged, and 1; 0: not known yet
 }
 
 // run reads until ctx ends. What is in hand then is finished, if work does not end before.
@@ -77,6 +79,7 @@ func (r *reader) read(ctx, work context.Context) error {
 	if err != nil {
 		return err
 	}
+	r.at.Store(next + 1)
 	ahead := r.ahead(ctx, next)
 	defer ahead.stop()
 	for {
@@ -94,7 +97,15 @@ func (r *reader) read(ctx, work context.Context) error {
 		}
 		next = f.Next
 		r.pause.reset()
-		r.source.cfg.Observer.Lag(r.source.cfg.Stream.Name, r.partition.Topic, r.partition.ID, max(0, f.HighWatermark-next))
+		r.at.Store(next + 1)
+		r.behind(f.HighWatermark)
+	}
+}
+
+// behind tells how far behind the end of the partition we are.
+func (r *reader) behind(end int64) {
+	if at := r.at.Load(); at > 0 {
+		r.source.cfg.Observer.Lag(r.source.cfg.Stream.Name, r.partition.Topic, r.partition.ID, max(0, end-at+1))
 	}
 }
 

@@ -27,7 +27,8 @@ func eventOf(r *kafkaio.Record, from kafkaio.Partition, received time.Time, spec
 		Data: r.Value, ContentType: plainJSON, Received: received, Key: r.Key, Time: r.Time,
 		Source: lazaret.Source{Kind: "kafka", Name: from.Topic, Partition: from.ID, Offset: r.Offset},
 	}
-	e.Source.Unique = e.Source.String()
+	// A topic that is deleted and made anew has the same offsets again, for other events.
+	e.Source.Unique = e.Source.String() + "#" + strconv.FormatInt(r.Time.UnixMilli(), 10)
 	if len(r.Headers) == 0 {
 		return e
 	}

@@ -21,8 +21,8 @@ type Taker interface {
 
 // Observer is told what a source does. Its methods must be quick.
 type Observer interface {
-	// Lag is how many records of a partition wait to be read, and how old in seconds the
-	// last one was that was acknowledged.
+	// Lag is how many records of a partition are there and are not acknowledged. It is told
+	// with each batch, and every few seconds, also while no batch is taken.
 	Lag(stream, topic string, partition int32, records int64)
 	// Forget says that a partition is not this gateway's any more.
 	Forget(stream, topic string, partition int32)
@@ -54,7 +54,11 @@ type Source struct {
 	group string
 	match func(topic string) bool
 	log   *slog.Logger
+	times times
 }
+
+// times are how long things take that tests have no patience for.
+type times struct{ stalled, refresh, lag time.Duration }
 
 const (
 	// fetchBytes is how much is fetched of a partition at a time. One record may be larger.
@@ -63,7 +67,9 @@ const (
 	fetchWait = 500 * time.Millisecond
 	// stalledAfter is how long a fetch may take beyond fetchWait before it is given up and
 	// made anew, on another connection.
-	stalledAfter = 30 * time.Second
+	stalledAfter = 10 * time.Second
+	// lagEvery is how often it is looked up how far behind the partitions are.
+	lagEvery = 5 * time.Second
 
 	sessionTimeout   = 10 * time.Second
 	heartbeatEvery   = 2 * time.Second
@@ -83,7 +89,7 @@ func NewSource(cfg SourceConfig) (*Source, error) {
 	if cfg.Observer == nil {
 		cfg.Observer = noObserver{}
 	}
-	s := &Source{cfg: cfg, group: cfg.Spec.GroupFor(cfg.Stream.Name)}
+	s := &Source{cfg: cfg, group: cfg.Spec.GroupFor(cfg.Stream.Name), times: times{stalledAfter, refreshEvery, lagEvery}}
 	s.log = cfg.Log.With("stream", cfg.Stream.Name, "group", s.group)
 	reads, err := cfg.Spec.Matcher()
 	if err != nil {
@@ -106,7 +112,7 @@ func NewSource(cfg SourceConfig) (*Source, error) {
 func (s *Source) Run(ctx context.Context) error {
 	err := s.cfg.Cluster.Consume(ctx, kafkaio.GroupConfig{
 		Group: s.group, InstanceID: s.cfg.InstanceID, Topics: s.match,
-		SessionTimeout: sessionTimeout, RebalanceTimeout: rebalanceTimeout, HeartbeatEvery: heartbeatEvery, RefreshEvery: refreshEvery,
+		SessionTimeout: sessionTimeout, RebalanceTimeout: rebalanceTimeout, HeartbeatEvery: heartbeatEvery, RefreshEvery: s.times.refresh,
 		OnError: func(err error) {
 			s.cfg.Observer.Retried(s.cfg.Stream.Name)
 			s.log.Warn("the consumer group is not in order; trying again", "error", err)
@@ -132,13 +138,13 @@ func (s *Source) generation(ctx context.Context, g *kafkaio.Generation) error {
 		marks = newMarks(s.cfg.Cluster, g.GroupIdentity)
 	}
 	var wg sync.WaitGroup
-	for _, p := range g.Partitions {
-		r := &reader{source: s, partition: p, identity: g.GroupIdentity, marks: marks}
-		wg.Go(func() {
-			defer s.cfg.Observer.Forget(s.cfg.Stream.Name, p.Topic, p.ID)
-			r.run(ctx, work)
-		})
+	wg.Go(func() { <-ctx.Done() }) // a member without partitions waits for some
+	readers := make([]*reader, len(g.Partitions))
+	for i, p := range g.Partitions {
+		readers[i] = &reader{source: s, partition: p, identity: g.GroupIdentity, marks: marks}
+		wg.Go(func() { readers[i].run(ctx, work) })
 	}
+	defer s.watchLag(ctx, readers)()
 	if exactly {
 		wg.Wait()
 		return nil
@@ -148,6 +154,51 @@ func (s *Source) generation(ctx context.Context, g *kafkaio.Generation) error {
 	err := marks.commit(work, done, s.log)
 	<-done
 	return err
+}
+
+// watchLag says every now and then how far behind the partitions are, which their batches
+// say only while they are taken. The function that it returns waits until ctx has ended it,
+// and forgets the partitions.
+func (s *Source) watchLag(ctx context.Context, readers []*reader) (end func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		t := time.NewTicker(s.times.lag)
+		defer t.Stop()
+		for {
+			select {
+			case <-t.C:
+				s.lookUpLag(ctx, readers)
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return func() {
+		cancel()
+		<-done
+		for _, r := range readers {
+			s.cfg.Observer.Forget(s.cfg.Stream.Name, r.partition.Topic, r.partition.ID)
+		}
+	}
+}
+
+func (s *Source) lookUpLag(ctx context.Context, readers []*reader) {
+	if len(readers) == 0 {
+		return
+	}
+	parts := make([]kafkaio.Partition, len(readers))
+	for i, r := range readers {
+		parts[i] = r.partition
+	}
+	ends, err := s.cfg.Cluster.ListOffsets(ctx, parts, kafkaio.Latest)
+	if err != nil {
+		return // the readers say what is wrong
+	}
+	for _, r := range readers {
+		r.behind(ends[r.partition])
+	}
 }
 
 // start returns where to begin a partition whose offset the group has not committed.
