@@ -179,10 +179,13 @@ func (m *Metrics) Verdicts(stream string, events int, took time.Duration) {
 	}
 }
 
-// Rule adds one evaluation of a rule.
-func (m *Metrics) Rule(stream, rule string, took time.Duration) {
-	m.ruleRuns.WithLabelValues(stream, rule).Inc()
-	m.ruleSeconds.WithLabelValues(stream, rule).Add(took.Seconds())
+// Rule returns what adds one evaluation of a rule.
+func (m *Metrics) Rule(stream, rule string) func(took time.Duration) {
+	runs, seconds := m.ruleRuns.WithLabelValues(stream, rule), m.ruleSeconds.WithLabelValues(stream, rule)
+	return func(took time.Duration) {
+		runs.Inc()
+		seconds.Add(took.Seconds())
+	}
 }
 
 // SinkWrite observes one write to a stream's sink, and whether it failed.

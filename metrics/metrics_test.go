@@ -47,7 +47,7 @@ func touched() *Metrics {
 	m.Unacknowledged("clicks", 4)
 	m.Warned("clicks", reasons(lazaret.CodeRuleFailed))
 	m.Verdicts("clicks", 1, 40*time.Microsecond)
-	m.Rule("clicks", "amount", time.Microsecond)
+	m.Rule("clicks", "amount")(time.Microsecond)
 	m.SinkWrite("clicks", time.Millisecond, errors.New("down"))
 	m.StoreCommit(time.Millisecond)
 	m.Rebalanced("clicks", 4)

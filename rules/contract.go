@@ -33,10 +33,11 @@ type ContractConfig struct {
 	// RuleBudget is how long a rule may take for one event before it is tried again and,
 	// if it stays that slow, suspended; 0 is DefaultRuleBudget.
 	RuleBudget time.Duration
-	// OnRule, where it is set, is told of each evaluation of a rule and how long it
-	// took; of those that are quick, an equal share of the time that all of them took on
-	// an event. It is called by many goroutines and must be quick.
-	OnRule func(rule string, d time.Duration)
+	// OnRule, where it is set, is asked once for each rule who is to be told of each of its
+	// evaluations and how long that took; of those that are quick, an equal share of the time
+	// that all of them took on an event. Who is told is called by many goroutines and must
+	// be quick.
+	OnRule func(rule string) (told func(d time.Duration))
 	// OnSuspend, where it is set, is told once of each rule that is suspended, and how
 	// long its fastest try took.
 	OnSuspend func(rule string, took time.Duration)
@@ -53,6 +54,7 @@ type Contract struct {
 	schema    *schemas.Schema
 	checker   *schemas.Checker // nil for the reference
 	rules     []compiled
+	told      []func(time.Duration) // of each rule; nil if nobody is
 	meta      uses
 	captured  *place // what the rules read of the event
 	id        located
@@ -86,6 +88,12 @@ func NewContract(cfg ContractConfig) (*Contract, error) {
 	c.key, pointers = locate(cfg.Key, pointers)
 	c.time, pointers = locate(cfg.Time, pointers)
 	c.suspended = make([]atomic.Bool, len(c.rules))
+	if cfg.OnRule != nil {
+		c.told = make([]func(time.Duration), len(c.rules))
+		for i := range c.rules {
+			c.told[i] = cfg.OnRule(c.rules[i].id)
+		}
+	}
 	c.workers.New = func() any {
 		w := newWorker()
 		w.spans = make([]schemas.Span, len(pointers))

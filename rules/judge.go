@@ -51,7 +51,7 @@ func (c *Contract) answerQuickly(w *worker) (all bool) {
 		return false
 	}
 	var start time.Time
-	if c.cfg.OnRule != nil {
+	if c.told != nil {
 		start = c.clock()
 	}
 	v := w.look()
@@ -69,7 +69,7 @@ func (c *Contract) answerQuickly(w *worker) (all bool) {
 			passed++
 		}
 	}
-	if c.cfg.OnRule != nil && known > 0 {
+	if c.told != nil && known > 0 {
 		c.tell(w, c.clock().Sub(start)/time.Duration(known))
 	}
 	return passed == len(c.rules)
@@ -79,7 +79,7 @@ func (c *Contract) answerQuickly(w *worker) (all bool) {
 func (c *Contract) tell(w *worker, share time.Duration) {
 	for i, a := range w.answers {
 		if a != unknown {
-			c.cfg.OnRule(c.rules[i].id, share)
+			c.told[i](share)
 		}
 	}
 }
@@ -129,9 +129,9 @@ func (c *Contract) evalRule(w *worker, i int) outcome {
 		return outcome{broken: suspendedMessage}
 	}
 	r := &c.rules[i]
-	out, fastest := c.timed(w, r)
+	out, fastest := c.timed(w, i)
 	for try := 0; try < 2 && fastest > c.cfg.RuleBudget; try++ {
-		_, took := c.timed(w, r)
+		_, took := c.timed(w, i)
 		fastest = min(fastest, took)
 	}
 	if fastest <= c.cfg.RuleBudget {
@@ -143,12 +143,12 @@ func (c *Contract) evalRule(w *worker, i int) outcome {
 	return outcome{broken: suspendedMessage}
 }
 
-func (c *Contract) timed(w *worker, r *compiled) (outcome, time.Duration) {
+func (c *Contract) timed(w *worker, i int) (outcome, time.Duration) {
 	start := c.clock()
-	out := w.eval(r)
+	out := w.eval(&c.rules[i])
 	took := c.clock().Sub(start)
-	if c.cfg.OnRule != nil {
-		c.cfg.OnRule(r.id, took)
+	if c.told != nil {
+		c.told[i](took)
 	}
 	return out, took
 }

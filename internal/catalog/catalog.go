@@ -56,8 +56,8 @@ type Config struct {
 	Limits jsonread.Limits
 	// Reference has events judged without the checker: slower, with the same verdicts.
 	Reference bool
-	// OnRule is told the time that a rule took. Optional.
-	OnRule func(stream, rule string, d time.Duration)
+	// OnRule says who is told the time that a rule took. Optional.
+	OnRule func(stream, rule string) (told func(d time.Duration))
 	// OnSuspend is told of a rule that took too long and gives rule.error from then on.
 	// It is logged as well. Optional.
 	OnSuspend func(stream, rule string, took time.Duration)

@@ -126,7 +126,7 @@ func (m *maker) version(ctx context.Context, s gateway.Stream) (*version, error)
 	}
 	conf := rules.ContractConfig{Stream: s.Name, Version: id, Schema: schema, Rules: program, ID: s.ID, Key: s.Key, Time: s.Time, MaxEvent: m.c.conf.Limits.Size, Reference: m.c.conf.Reference}
 	if hook := m.c.conf.OnRule; hook != nil {
-		conf.OnRule = func(rule string, d time.Duration) { hook(s.Name, rule, d) }
+		conf.OnRule = func(rule string) func(time.Duration) { return hook(s.Name, rule) }
 	}
 	conf.OnSuspend = func(rule string, took time.Duration) {
 		m.c.log.Error("a rule takes too long and is suspended: the events that it applies to are quarantined with rule.error", "stream", s.Name, "version", s.Version, "rule", rule, "took", took)
