@@ -28,6 +28,8 @@ type flow struct {
 	cluster         *kafkaio.Cluster
 	in, out, mirror string
 	delivery        string
+	suffix          string // of the group
+	unmirrored      bool
 	producer        *kafkaio.Producer
 
 	mu    sync.Mutex
@@ -58,7 +60,7 @@ func newFlow(t testing.TB, b *kafkatest.Broker, delivery string, invalid float64
 }
 
 // group is the flow's consumer group: no other flow on the same broker has it.
-func (f *flow) group() string { return "of-" + f.in }
+func (f *flow) group() string { return "of-" + f.in + f.suffix }
 
 func connect(t testing.TB, addr string) *kafkaio.Cluster {
 	t.Helper()
@@ -71,7 +73,10 @@ func connect(t testing.TB, addr string) *kafkaio.Cluster {
 }
 
 // server starts a gateway on the flow's broker and applies the stream to it.
-func (f *flow) server() (*server, *client.Client) {
+func (f *flow) server() (*server, *client.Client) { return f.serverWhen(func() {}) }
+
+// serverWhen is server; ready is called before the stream is applied.
+func (f *flow) serverWhen(ready func()) (*server, *client.Client) {
 	f.t.Helper()
 	s := newServer(f.t)
 	path := filepath.Join(s.dir, "lazaret.yaml")
@@ -85,6 +90,7 @@ func (f *flow) server() (*server, *client.Client) {
 	}
 	s.start()
 	c := s.client(f.t, 8)
+	ready()
 	f.apply(c, "mended")
 	return s, c
 }
@@ -106,8 +112,10 @@ delivery: %s
 sources:
   - kafka: {topics: [%s], group: %s}
 sink: {kafka: {topic: %s}}
-quarantine: {mirror: {topic: %s}}
-`, f.delivery, f.in, f.group(), f.out, f.mirror)
+`, f.delivery, f.in, f.group(), f.out)
+	if !f.unmirrored {
+		stream += fmt.Sprintf("quarantine: {mirror: {topic: %s}}\n", f.mirror)
+	}
 	if err := os.WriteFile(filepath.Join(dir, "stream.yaml"), []byte(stream), 0o600); err != nil {
 		f.t.Fatal(err)
 	}
