@@ -51,7 +51,7 @@ func TestDocs(t *testing.T) {
 
 // describe writes a command and what is below it.
 func describe(w io.Writer, cmd *cobra.Command) {
-	if cmd.HasParent() && cmd.Runnable() && !cmd.HasAvailableSubCommands() || cmd.Name() == "reprocess" {
+	if cmd.HasParent() && cmd.Runnable() && !cmd.HasAvailableSubCommands() || cmd.Name() == "reprocess" || cmd.Name() == "replay" {
 		fmt.Fprintf(w, "\n## %s\n\n%s.\n\n    %s\n", cmd.CommandPath(), cmd.Short, cmd.UseLine())
 		if cmd.Long != "" {
 			fmt.Fprintf(w, "\n%s\n", indentLists(cmd.Long))
