@@ -29,9 +29,13 @@ of which a known share is bad, finds that one rule is wrong, mends it, reprocess
 accounts for every single event against what the generator knows. It exits with 1 if one
 is missing, twice there, in the wrong place or not the same to the byte.
 
-It needs no server and no network but loopback, and leaves nothing behind, unless --keep
+With --kafka or --kafka-broker the events go from a Kafka topic to another one, exactly once,
+and what is quarantined is mirrored to a third. On brokers of --kafka the topics have names of
+their own, which are told at the end, and stay.
+
+It needs no server and no network but loopback, and leaves nothing else behind, unless --keep
 says so or something went wrong.`,
-		Example: "  lazaret demo\n  lazaret demo --events 10000 --keep",
+		Example: "  lazaret demo\n  lazaret demo --events 10000 --keep\n  lazaret demo --kafka 127.0.0.1:9092",
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return d.run(cmd.Context()) },
 	}
@@ -40,7 +44,9 @@ says so or something went wrong.`,
 	f.IntVar(&d.cfg.Size, "size", 768, "bytes an event, about")
 	f.Float64Var(&d.cfg.Invalid, "invalid", 0.15, "the share that is bad, 0 to 1")
 	f.Uint64Var(&d.cfg.Seed, "seed", 1, "another seed gives other events")
-	f.BoolVar(&d.keep, "keep", false, "leave the gateway running at the end")
+	f.BoolVar(&d.keep, "keep", false, "leave the gateway running at the end, and the broker of --kafka-broker")
+	f.StringVar(&d.kafka.brokers, "kafka", "", "from Kafka to Kafka, on the cluster of these brokers: host:port, with commas between them")
+	f.StringVar(&d.kafka.program, "kafka-broker", "", "the same, on a broker that this program is: make demo KAFKA=1 builds one")
 	return cmd
 }
 
@@ -50,6 +56,7 @@ type demo struct {
 	cfg  workload.Config
 	keep bool
 
+	kafka  flow
 	dir    string
 	server *child
 	client *client.Client
@@ -64,6 +71,9 @@ func (d *demo) run(ctx context.Context) (err error) {
 	if d.cfg.Events < 1 {
 		return usage("--events is at least 1")
 	}
+	if err := d.kafka.check(d.cfg.Size); err != nil {
+		return err
+	}
 	d.style = d.env.style(d.stdout)
 	if d.ledger, err = newLedger(d.cfg); err != nil {
 		return usage("%v", err)
@@ -76,7 +86,11 @@ func (d *demo) run(ctx context.Context) (err error) {
 			err = cerr
 		}
 	}()
-	for _, act := range []func(context.Context) error{d.start, d.send, d.investigate, d.mend, d.release, d.account} {
+	send := d.send
+	if d.kafka.on() {
+		send = d.produce
+	}
+	for _, act := range []func(context.Context) error{d.start, send, d.investigate, d.mend, d.release, d.account} {
 		if err := act(ctx); err != nil {
 			d.interrupted = ctx.Err() != nil
 			return err
@@ -115,9 +129,16 @@ func (d *demo) say(format string, args ...any) {
 // start runs a gateway and gives it the clickstream's schema, rules and stream.
 func (d *demo) start(ctx context.Context) (err error) {
 	fmt.Fprintf(d.stdout, "%s  a quarantine station for event pipelines\n", d.style.bold("Lazaret"))
-	d.title("Start a gateway and apply the clickstream stream")
+	if d.kafka.on() {
+		d.title("Start a gateway and apply the clickstream stream, from Kafka to Kafka")
+		if err := d.startKafka(ctx); err != nil {
+			return err
+		}
+	} else {
+		d.title("Start a gateway and apply the clickstream stream")
+	}
 	began := time.Now()
-	if d.server, err = startChild(ctx, d.env, d.dir); err != nil {
+	if d.server, err = startChild(ctx, d.dir, d.kafka.addrs); err != nil {
 		return err
 	}
 	if d.client, err = client.New(client.Config{Server: d.server.url, Agent: "lazaret-demo/" + version}); err != nil {
@@ -131,6 +152,11 @@ func (d *demo) start(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if d.kafka.on() {
+		if resources, err = d.connect(ctx, resources); err != nil {
+			return err
+		}
+	}
 	applied, err := d.client.Apply(ctx, resources, false)
 	if err != nil {
 		return err
@@ -140,6 +166,9 @@ func (d *demo) start(ctx context.Context) (err error) {
 		parts = append(parts, fmt.Sprintf("%s %s", r.Kind, r.Name))
 	}
 	d.say("applied %s", strings.Join(parts, ", "))
+	if d.kafka.on() {
+		return d.joined(ctx)
+	}
 	return nil
 }
 
@@ -157,9 +186,14 @@ func (d *demo) send(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.ledger.sent = result
 	d.say("%s events, %s in %.1f s: %s events/s, %s/s", count(result.Received), size(result.Bytes), result.Seconds,
 		count(int64(float64(result.Received)/result.Seconds)), size(int64(float64(result.Bytes)/result.Seconds)))
+	d.verdicts(result)
+	return nil
+}
+
+// verdicts shows what became of the events, and why.
+func (d *demo) verdicts(result sent) {
 	fmt.Fprintln(d.stdout)
 	t := newTable(col("verdict"), num("events"), num("share"))
 	share := func(n int64) string { return fmt.Sprintf("%.1f%%", 100*float64(n)/float64(max(result.Received, 1))) }
@@ -169,7 +203,6 @@ func (d *demo) send(ctx context.Context) error {
 		t.add("  "+name, count(result.Reasons[name]), share(int64(result.Reasons[name])))
 	}
 	d.table(t)
-	return nil
 }
 
 // investigate looks at the groups, as a person on call would.
@@ -260,7 +293,13 @@ func (d *demo) release(ctx context.Context) error {
 // account holds the sink, the quarantine and the metrics against the generator's truth.
 func (d *demo) account(ctx context.Context) error {
 	d.title("Account for every event")
-	if err := d.ledger.collect(ctx, d.client, filepath.Join(d.dir, "sink", demoStream)); err != nil {
+	err := error(nil)
+	if d.kafka.on() {
+		err = d.ledger.collectTopics(ctx, d.client, &d.kafka)
+	} else {
+		err = d.ledger.collect(ctx, d.client, filepath.Join(d.dir, "sink", demoStream))
+	}
+	if err != nil {
 		return err
 	}
 	t := newTable(col(""), num("generated"), num("found"), column{paint: d.mark})
@@ -293,38 +332,55 @@ func (d *demo) mark(text string) string {
 	return d.style.good(text)
 }
 
-// leave stops the gateway and removes its directory, or says where it is.
-func (d *demo) leave(well bool) error {
+// leave stops what was started and removes the directory, or says where it is.
+func (d *demo) leave(well bool) (err error) {
 	if d.client != nil {
 		d.client.Close()
 	}
-	if d.server == nil {
-		return os.RemoveAll(d.dir)
-	}
 	if d.keep && well {
-		fmt.Fprintf(d.stdout, "\n%s\n", d.style.bold("Left running"))
-		t := pairs()
-		t.add("streams", d.server.url+"/admin/v1/streams")
-		t.add("groups", d.server.url+"/admin/v1/groups")
-		t.add("metrics", d.server.url+"/metrics")
-		t.add("data", d.dir)
-		t.add("try", "export LAZARET_SERVER="+d.server.url)
-		t.add("", d.self()+" quarantine groups")
-		t.add("", d.self()+" quarantine list --code schema.required --limit 5")
-		t.add("stop", fmt.Sprintf("kill %d; rm -r %s", d.server.pid(), d.dir))
-		t.write(d.stdout, d.style, "   ", 0) // to be copied whole
-		return d.server.detach()
+		return d.stay()
 	}
-	err := d.server.stop()
-	if !well {
-		if d.interrupted {
-			return errors.Join(err, os.RemoveAll(d.dir))
-		}
+	started := d.server != nil
+	if started {
+		err = d.server.stop()
+	}
+	err = errors.Join(err, d.leaveKafka())
+	if started && !well && !d.interrupted {
 		d.status("the gateway's data and log are kept in %s", d.dir)
 		return err
 	}
-	if rerr := os.RemoveAll(d.dir); err == nil {
-		err = rerr
+	return errors.Join(err, os.RemoveAll(d.dir))
+}
+
+// stay leaves all of it running, and says how to look at it.
+func (d *demo) stay() error {
+	fmt.Fprintf(d.stdout, "\n%s\n", d.style.bold("Left running"))
+	t := pairs()
+	t.add("streams", d.server.url+"/admin/v1/streams")
+	t.add("groups", d.server.url+"/admin/v1/groups")
+	t.add("metrics", d.server.url+"/metrics")
+	t.add("data", d.dir)
+	t.add("try", "export LAZARET_SERVER="+d.server.url)
+	t.add("", d.self()+" quarantine groups")
+	t.add("", d.self()+" quarantine list --code schema.required --limit 5")
+	if d.kafka.on() {
+		d.kafka.kept(t)
+	}
+	running := []*child{d.server}
+	if d.kafka.broker != nil {
+		running = append(running, d.kafka.broker)
+	}
+	stop, err := "kill", error(nil)
+	for _, c := range running {
+		stop += fmt.Sprintf(" %d", c.pid())
+	}
+	t.add("stop", fmt.Sprintf("%s; rm -r %s", stop, d.dir))
+	t.write(d.stdout, d.style, "   ", 0) // to be copied whole
+	if d.kafka.cluster != nil {
+		d.kafka.cluster.Close()
+	}
+	for _, c := range running {
+		err = errors.Join(err, c.detach())
 	}
 	return err
 }

@@ -12,17 +12,19 @@ import (
 	"time"
 )
 
-// child is a gateway in a process of its own.
+// child is a program of the demo's in a process of its own: the gateway, or the broker.
 type child struct {
+	name string
 	cmd  *exec.Cmd
-	url  string
+	url  string // of the gateway; host:port of the broker
 	done chan error
 	log  *os.File
+	hold *os.File // what the child ends without; nil if there is no such thing
 }
 
 // startChild runs this same program as a server that keeps all it has below dir, and
-// waits until it is ready.
-func startChild(ctx context.Context, e *env, dir string) (_ *child, err error) {
+// waits until it is ready. Without brokers it does without Kafka.
+func startChild(ctx context.Context, dir string, brokers []string) (*child, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -30,38 +32,57 @@ func startChild(ctx context.Context, e *env, dir string) (_ *child, err error) {
 	config, urlFile := filepath.Join(dir, "lazaret.yaml"), filepath.Join(dir, "url")
 	text := fmt.Sprintf("listen:\n  http: 127.0.0.1:0\nstore:\n  path: %s\nsinks:\n  file:\n    root: %s\n",
 		quoteYAML(filepath.Join(dir, "lazaret.db")), quoteYAML(filepath.Join(dir, "sink")))
+	if len(brokers) > 0 {
+		text += "kafka:\n  brokers:\n"
+		for _, b := range brokers {
+			text += "    - " + quoteYAML(b) + "\n"
+		}
+	}
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		return nil, err
 	}
-	c := &child{done: make(chan error, 1)}
+	c := &child{name: "gateway", cmd: exec.Command(self, "serve", "--config", config, "--url-file", urlFile)}
 	if c.log, err = os.Create(filepath.Join(dir, "lazaret.log")); err != nil {
 		return nil, err
 	}
-	c.cmd = exec.Command(self, "serve", "--config", config, "--url-file", urlFile)
 	c.cmd.Stdout, c.cmd.Stderr = c.log, c.log
-	c.cmd.SysProcAttr = ownGroup() // an interrupt at the terminal is for the demo, which then stops its child
-	if err := c.cmd.Start(); err != nil {
-		c.log.Close()
+	err = c.start(ctx, 20*time.Second, func() (string, bool) {
+		b, err := os.ReadFile(urlFile)
+		return strings.TrimSpace(string(b)), err == nil && strings.HasSuffix(string(b), "\n")
+	})
+	if err != nil {
 		return nil, err
 	}
+	return c, nil
+}
+
+// start starts the program and waits until it says where it is to be found. After an error
+// it does not run.
+func (c *child) start(ctx context.Context, within time.Duration, ready func() (url string, ok bool)) error {
+	c.done = make(chan error, 1)
+	c.cmd.SysProcAttr = ownGroup() // an interrupt at the terminal is for the demo, which then stops its children
+	if err := c.cmd.Start(); err != nil {
+		c.release()
+		return err
+	}
 	go func() { c.done <- c.cmd.Wait() }()
-	deadline := time.NewTimer(20 * time.Second)
+	deadline := time.NewTimer(within)
 	defer deadline.Stop()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		select {
 		case err := <-c.done:
-			c.log.Close()
-			return nil, fmt.Errorf("the gateway ended at its start: %v\n%s", err, c.tail())
+			c.release()
+			return fmt.Errorf("the %s ended at its start: %v\n%s", c.name, err, c.tail())
 		case <-ctx.Done():
-			return nil, errors.Join(ctx.Err(), c.stop())
+			return errors.Join(ctx.Err(), c.stop())
 		case <-deadline.C:
-			return nil, fmt.Errorf("the gateway was not ready within 20 s: %v\n%s", c.stop(), c.tail())
+			return fmt.Errorf("the %s was not ready within %v: %v\n%s", c.name, within, c.stop(), c.tail())
 		case <-tick.C:
-			if b, err := os.ReadFile(urlFile); err == nil && strings.HasSuffix(string(b), "\n") {
-				c.url = strings.TrimSpace(string(b))
-				return c, nil
+			if url, ok := ready(); ok {
+				c.url = url
+				return nil
 			}
 		}
 	}
@@ -72,30 +93,38 @@ func quoteYAML(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") 
 
 func (c *child) pid() int { return c.cmd.Process.Pid }
 
-// stop asks the gateway to finish and waits for it.
+// release closes our files.
+func (c *child) release() {
+	c.log.Close()
+	if c.hold != nil {
+		c.hold.Close()
+	}
+}
+
+// stop asks the child to finish and waits for it.
 func (c *child) stop() error {
-	defer c.log.Close()
+	defer c.release()
 	_ = c.cmd.Process.Signal(syscall.SIGTERM)
 	select {
 	case err := <-c.done:
 		if err != nil {
-			return fmt.Errorf("the gateway did not end well: %w", err)
+			return fmt.Errorf("the %s did not end well: %w", c.name, err)
 		}
 		return nil
 	case <-time.After(30 * time.Second):
 		_ = c.cmd.Process.Kill()
 		<-c.done
-		return fmt.Errorf("the gateway did not end within 30 s and was killed")
+		return fmt.Errorf("the %s did not end within 30 s and was killed", c.name)
 	}
 }
 
-// detach leaves the gateway to itself.
+// detach leaves the child to itself.
 func (c *child) detach() error {
-	c.log.Close()
+	c.release()
 	return c.cmd.Process.Release()
 }
 
-// tail is the end of the gateway's log.
+// tail is the end of the child's log.
 func (c *child) tail() string {
 	b, err := os.ReadFile(c.log.Name())
 	if err != nil {

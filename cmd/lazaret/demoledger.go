@@ -37,6 +37,7 @@ type fate struct {
 	released int // of these, as released from the quarantine
 	held     int // times in the quarantine as quarantined
 	let      int // times in the quarantine as released
+	mirrored int // times in the mirror's topic
 	rightly  bool
 }
 
@@ -47,11 +48,15 @@ type ledger struct {
 	fates    []fate
 	index    map[sum]int
 	bytes    int64
-	sent     sent
 	job      client.Job
 	counters map[string]int64
 	strange  int // found, and never generated
 	problems []string
+
+	// Of the story from Kafka to Kafka alone:
+	mirrors   bool
+	misplaced int                 // records that are where they should not be
+	latest    [demoPartitions]int // the last event of each partition of the sink's topic
 }
 
 func newLedger(cfg workload.Config) (*ledger, error) {
@@ -59,7 +64,7 @@ func newLedger(cfg workload.Config) (*ledger, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &ledger{gen: gen, index: make(map[sum]int, cfg.Events), counters: map[string]int64{}}, nil
+	return &ledger{gen: gen, index: make(map[sum]int, cfg.Events)}, nil
 }
 
 // reader generates the events as they are read, one a line, and notes what they are.
@@ -97,6 +102,11 @@ func (l *ledger) collect(ctx context.Context, c *client.Client, dir string) erro
 	if err := sink.ReadAll(dir, l.sunk); err != nil {
 		return fmt.Errorf("reading the sink: %w", err)
 	}
+	return l.collectRest(ctx, c)
+}
+
+// collectRest reads the quarantine's export and the metrics.
+func (l *ledger) collectRest(ctx context.Context, c *client.Client) error {
 	in, err := c.Export(ctx, client.Filter{Stream: demoStream})
 	if err != nil {
 		return err
@@ -115,17 +125,30 @@ func (l *ledger) collect(ctx context.Context, c *client.Client, dir string) erro
 			return err
 		}
 	}
-	return l.readMetrics(ctx, c)
+	l.counters, err = readings(ctx, c)
+	return err
 }
 
-func (l *ledger) find(data []byte, where string) *fate {
+// find is the number of the event that has these bytes.
+func (l *ledger) find(data []byte, where string) (int, bool) {
 	i, ok := l.index[sumOf(data)]
 	if !ok {
 		l.strange++
 		l.problem("%s holds %d bytes that were never generated", where, len(data))
-		return nil
 	}
-	return &l.fates[i]
+	return i, ok
+}
+
+// landed takes an event that is in the sink, and says which it is.
+func (l *ledger) landed(data []byte, released bool) (int, bool) {
+	i, ok := l.find(data, "the sink")
+	if ok {
+		l.fates[i].sunk++
+		if released {
+			l.fates[i].released++
+		}
+	}
+	return i, ok
 }
 
 // sunk takes one line of the sink.
@@ -137,12 +160,7 @@ func (l *ledger) sunk(line []byte) error {
 	if err := json.Unmarshal(line, &r); err != nil {
 		return fmt.Errorf("a line of the sink is not a record: %w", err)
 	}
-	if f := l.find(r.Event, "the sink"); f != nil {
-		f.sunk++
-		if r.QuarantineID != "" {
-			f.released++
-		}
-	}
+	l.landed(r.Event, r.QuarantineID != "")
 	return nil
 }
 
@@ -165,10 +183,11 @@ func (l *ledger) kept(line []byte) error {
 			return fmt.Errorf("a payload of the export: %w", err)
 		}
 	}
-	f := l.find(data, "the quarantine")
-	if f == nil {
+	i, ok := l.find(data, "the quarantine")
+	if !ok {
 		return nil
 	}
+	f := &l.fates[i]
 	switch x.Status {
 	case "quarantined":
 		f.held++
@@ -183,29 +202,28 @@ func (l *ledger) kept(line []byte) error {
 	return nil
 }
 
-// readMetrics sums the counters over their labels.
-func (l *ledger) readMetrics(ctx context.Context, c *client.Client) error {
+// readings are the gateway's counters and gauges, summed over their labels.
+func readings(ctx context.Context, c *client.Client) (map[string]int64, error) {
 	body, _, err := c.Open(ctx, client.Call{Method: "GET", Path: "/metrics", Again: true})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer body.Close()
 	parser := expfmt.NewTextParser(model.UTF8Validation)
 	families, err := parser.TextToMetricFamilies(body)
 	if err != nil {
-		return fmt.Errorf("reading the metrics: %w", err)
+		return nil, fmt.Errorf("reading the metrics: %w", err)
 	}
+	sums := make(map[string]int64, len(families))
 	for name, family := range families {
 		for _, m := range family.GetMetric() {
-			if m.GetCounter() != nil {
-				l.counters[name] += int64(m.GetCounter().GetValue())
-			}
+			sums[name] += int64(m.GetCounter().GetValue() + m.GetGauge().GetValue()) // of which it has one
 		}
 	}
-	return nil
+	return sums, nil
 }
 
-// account is one line of the balance.
+// accountLine is one line of the balance.
 type accountLine struct {
 	what      string
 	want, got int64
@@ -231,7 +249,7 @@ func (l *ledger) balance() []accountLine {
 			good++
 			goodSunk += is(f.sunk == 1 && f.released == 0 && f.held+f.let == 0)
 		}
-		twice += is(f.sunk > 1 || f.held+f.let > 1)
+		twice += is(f.sunk > 1 || f.held+f.let > 1 || f.mirrored > 1)
 		once += is(f.sunk+f.held == 1)
 		if f.sunk+f.held != 1 {
 			l.problem("event %d of the stream is %d times in the sink and %d times in the quarantine", i, f.sunk, f.held)
@@ -239,7 +257,7 @@ func (l *ledger) balance() []accountLine {
 	}
 	n := l.counters
 	out := n["lazaret_forwarded_total"] + n["lazaret_quarantined_total"] + n["lazaret_rejected_total"]
-	return []accountLine{
+	lines := []accountLine{
 		{"events received (metrics)", int64(len(l.fates)), n["lazaret_received_total"]},
 		{"forwarded + quarantined + rejected (metrics)", int64(len(l.fates)), out},
 		{"good events, in the sink once, to the byte", good, goodSunk},
@@ -250,8 +268,11 @@ func (l *ledger) balance() []accountLine {
 		{"bad events that got through", 0, badSunk},
 		{"events that are anywhere twice", 0, twice},
 		{"bytes that nobody sent", 0, int64(l.strange)},
-		{"every event in exactly one place", int64(len(l.fates)), once},
 	}
+	if l.mirrors {
+		lines = append(lines, l.topicLines()...)
+	}
+	return append(lines, accountLine{"every event in exactly one place", int64(len(l.fates)), once})
 }
 
 func is(b bool) int64 {
