@@ -17,8 +17,11 @@ broker: ## bin/kafka-broker, the Apache Kafka of make demo KAFKA=1
 	@scripts/need kafka
 	@$(GO) build -o bin/kafka-broker ./internal/kafkatest/cmd/broker
 
-demo: build $(if $(KAFKA),broker) ## the whole story on 100,000 events; KEEP=1 leaves it running
-	@$(BIN) demo $(if $(EVENTS),--events $(EVENTS)) $(if $(SIZE),--size $(SIZE)) $(if $(KEEP),--keep)
+# On KAFKA_BROKERS=host:port, if that is set, else on a broker of our own.
+KAFKA_FLAG = $(if $(KAFKA_BROKERS),--kafka $(KAFKA_BROKERS),--kafka-broker bin/kafka-broker)
+
+demo: $(if $(KAFKA),$(if $(KAFKA_BROKERS),,broker)) build ## the whole story on 100,000 events; KAFKA=1 Kafka to Kafka; KEEP=1 leaves it running
+	@$(BIN) demo $(if $(KAFKA),$(KAFKA_FLAG)) $(if $(EVENTS),--events $(EVENTS)) $(if $(SIZE),--size $(SIZE)) $(if $(KEEP),--keep)
 
 test: need ## every test, with the race detector
 	@scripts/test
