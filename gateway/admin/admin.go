@@ -24,9 +24,8 @@ type Config struct {
 	Catalog    *catalog.Catalog
 	Quarantine *quarantine.Store
 	Jobs       *quarantine.Jobs
-	// Replays runs topics through streams again; nil: there is no such API. Optional.
-	Replays *replay.Jobs
-	Auth    *auth.Guard
+	Replays    *replay.Jobs
+	Auth       *auth.Guard
 	// StoreReady says why the store takes no writes; nil if it does.
 	StoreReady func() error
 	// Metrics answers /metrics; nil: there is none. Optional.
@@ -51,8 +50,8 @@ type API struct {
 
 // New checks the configuration.
 func New(conf Config) (*API, error) {
-	if conf.Catalog == nil || conf.Quarantine == nil || conf.Jobs == nil || conf.Auth == nil || conf.StoreReady == nil {
-		return nil, errors.New("admin: Config needs Catalog, Quarantine, Jobs, Auth and StoreReady")
+	if conf.Catalog == nil || conf.Quarantine == nil || conf.Jobs == nil || conf.Replays == nil || conf.Auth == nil || conf.StoreReady == nil {
+		return nil, errors.New("admin: Config needs Catalog, Quarantine, Jobs, Replays, Auth and StoreReady")
 	}
 	if conf.BodyLimit == 0 {
 		conf.BodyLimit = 4 << 20

@@ -18,6 +18,7 @@ import (
 
 	"github.com/lazaret/lazaret"
 	"github.com/lazaret/lazaret/gateway"
+	"github.com/lazaret/lazaret/gateway/replay"
 	"github.com/lazaret/lazaret/gateway/sink"
 	"github.com/lazaret/lazaret/internal/auth"
 	"github.com/lazaret/lazaret/internal/catalog"
@@ -77,6 +78,21 @@ func (l *logBook) audits() (lines []string) {
 	return lines
 }
 
+// past is a topic that is called clicks and has ten records.
+type past struct{}
+
+func (past) Plan(_ context.Context, s replay.Spec) ([]replay.Part, error) {
+	if s.Topic != "clicks" {
+		return nil, &replay.InputError{Field: "from_topic", Message: "there is no such topic"}
+	}
+	return []replay.Part{{End: 10}}, nil
+}
+
+func (past) Read(_, _ context.Context, t replay.Task) error {
+	t.Part.Next = t.Part.End
+	return t.Save(t.Part)
+}
+
 func newServer(t *testing.T) *server {
 	t.Helper()
 	dir := t.TempDir()
@@ -96,10 +112,14 @@ func newServer(t *testing.T) *server {
 	must(t, err)
 	must(t, jobs.Start(ctx))
 	t.Cleanup(func() { jobs.Stop(context.Background()) })
+	replays, err := replay.New(ctx, replay.Config{DB: s.db, Topics: past{}, Log: log})
+	must(t, err)
+	must(t, replays.Start(ctx))
+	t.Cleanup(func() { replays.Stop(context.Background()) })
 	guard, err := auth.NewGuard(ctx, s.tokens, nil, log)
 	must(t, err)
 	s.api, err = New(Config{
-		Catalog: s.catalog, Quarantine: s.quarantine, Jobs: jobs, Auth: guard, Log: log, Version: "test", StorePath: s.db.Path(),
+		Catalog: s.catalog, Quarantine: s.quarantine, Jobs: jobs, Replays: replays, Auth: guard, Log: log, Version: "test", StorePath: s.db.Path(),
 		BodyLimit: 64 << 10, StoreReady: func() error {
 			s.mu.Lock()
 			defer s.mu.Unlock()

@@ -11,9 +11,6 @@ import (
 )
 
 func (a *API) replayRoutes() []route {
-	if a.conf.Replays == nil {
-		return nil
-	}
 	return []route{
 		{method: "POST", path: base + "/replays", scope: auth.Reprocess, about: later, query: writeParams, audit: true, do: a.replay},
 		{method: "GET", path: base + "/replays", scope: auth.Read, query: pageParams, do: a.listReplays},

@@ -105,6 +105,8 @@ func TestTokenForOneStream(t *testing.T) {
 	s.fill(`{"id":"1","amount":500}`)
 	group := s.want(200, "GET", "/admin/v1/groups", "")["groups"].([]any)[0].(map[string]any)["group"].(string)
 	job := s.want(202, "POST", "/admin/v1/reprocess?dry_run=true", `{"filter":{"stream":"orders"}}`)["id"].(string)
+	const replayBody = `{"stream":"orders","from_topic":"clicks","since":"2026-11-20T00:00:00Z"}`
+	replay := s.replayed(replayBody)
 	create := func(name, stream string) string {
 		token, _, err := s.tokens.Create(t.Context(), name, []auth.Scope{auth.Admin}, []string{stream}, time.Time{})
 		must(t, err)
@@ -123,6 +125,8 @@ func TestTokenForOneStream(t *testing.T) {
 		{"GET", "/reprocess/" + job, "", 200}, {"GET", "/reprocess", "", 403}, {"POST", "/apply", bundle, 403},
 		{"POST", "/quarantine/discard?dry_run=true", `{"filter":{"stream":"orders"}}`, 200}, {"POST", "/quarantine/discard?dry_run=true", `{"filter":{}}`, 403},
 		{"POST", "/reprocess?dry_run=true", `{"filter":{"ids":["entry-0"]}}`, 403}, {"POST", "/reprocess?dry_run=true", `{"filter":{"stream":"orders"}}`, 202},
+		{"POST", "/replays", replayBody, 202}, {"POST", "/replays", strings.Replace(replayBody, "orders", "", 1), 403},
+		{"GET", "/replays/" + replay, "", 200}, {"POST", "/replays/" + replay + "/cancel", "", 409}, {"GET", "/replays", "", 403},
 		{"PUT", "/rules/orders?dry_run=true", `{"rules":[]}`, 200}, {"PUT", "/schemas/order?dry_run=true", `{}`, 403},
 	}
 	for _, c := range cases {
