@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"math/rand/v2"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -151,6 +152,15 @@ func TestReplay(t *testing.T) {
 		if job = replayed(t, c, spec); job.Events != 4500 || job.Quarantined <= int64(len(f.bad)) || job.ByCode["rule.failed"] == 0 {
 			t.Errorf("under other rules: %+v", job)
 		}
+		path, err := binary()
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := exec.Command(path, "replay", "--server", "http://"+s.addr, "--stream", "clickstream", "--from-topic", f.in, "--offsets", "0:100-200,2:50-", "--dry-run").CombinedOutput()
+		if err != nil || !strings.Contains(string(out), "would be accepted") || !strings.Contains(string(out), "replaying: 100%") {
+			t.Errorf("%v:\n%s", err, out)
+		}
+		t.Logf("\n%s", out)
 	})
 }
 
