@@ -71,6 +71,10 @@ func (r *reader) fetchAll(ctx context.Context, out chan<- fetched, offset int64)
 			if ctx.Err() != nil {
 				return
 			}
+			if r.gone(ctx) {
+				send(ctx, out, fetched{err: errGone})
+				return
+			}
 			r.source.cfg.Observer.Retried(r.source.cfg.Stream.Name)
 			r.log(err, "a fetch failed; trying again")
 			p.wait(ctx)
@@ -83,6 +87,19 @@ func (r *reader) fetchAll(ctx context.Context, out chan<- fetched, offset int64)
 			return
 		}
 	}
+}
+
+// errGone says that the topic is not there. If it comes back it is another of the same name,
+// with the same offsets for other records.
+var errGone = errors.New("the topic is not there any more")
+
+// gone says whether the brokers know the topic no more.
+func (r *reader) gone(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, fetchWait)
+	defer cancel()
+	name := r.partition.Topic
+	found, err := r.source.cfg.Cluster.Topics(ctx, func(topic string) bool { return topic == name })
+	return err == nil && found[name] == 0
 }
 
 func send(ctx context.Context, out chan<- fetched, f fetched) bool {

@@ -19,6 +19,7 @@ type reader struct {
 	marks     *marks // nil for exactly once
 	producer  *kafkaio.Producer
 	into      *gateway.Into
+	sink      *transaction // of into
 	pause     pause
 	at        atomic.Int64 // the offset up to which all is acknowledged, and 1; 0: not known yet
 }
@@ -64,7 +65,8 @@ func (r *reader) open() {
 	r.producer = s.cfg.Cluster.NewProducer(kafkaio.ProducerConfig{
 		TransactionalID: id, TransactionTimeout: txnTimeout, Compression: codec(sink.Compression), MaxBatchBytes: sink.Limit() + batchRoom,
 	})
-	r.into = &gateway.Into{Sink: &transaction{producer: r.producer, topic: sink.Topic, most: sink.Limit()}}
+	r.sink = &transaction{producer: r.producer, topic: sink.Topic, most: sink.Limit()}
+	r.into = &gateway.Into{Sink: r.sink}
 	if mirror := s.cfg.Stream.MirrorTopic(); mirror != "" {
 		r.into.Mirror = &transaction{producer: r.producer, topic: mirror, mirror: true, most: sink.Limit()}
 	}
@@ -72,10 +74,10 @@ func (r *reader) open() {
 
 // read reads from the committed offset on until ctx ends or something fails.
 func (r *reader) read(ctx, work context.Context) error {
-	if err := r.fence(work); err != nil {
+	if err := r.fence(ctx); err != nil {
 		return err
 	}
-	next, err := r.source.committed(work, r.partition)
+	next, err := r.source.committed(ctx, r.partition)
 	if err != nil {
 		return err
 	}
@@ -87,6 +89,9 @@ func (r *reader) read(ctx, work context.Context) error {
 		if err != nil {
 			if errors.Is(err, kafkaio.ErrOffsetOutOfRange) {
 				return r.lost(work, next)
+			}
+			if errors.Is(err, errGone) && r.marks != nil {
+				r.marks.forget(r.partition) // it must not be committed for a new topic of the name
 			}
 			return err
 		}
@@ -175,6 +180,12 @@ func (r *reader) transact(ctx context.Context, t gateway.Taking, at func() kafka
 	if err := r.producer.Begin(ctx); err != nil {
 		return err
 	}
+	r.sink.began = time.Time{}
+	defer func() {
+		if tell := r.source.cfg.OnWrite; tell != nil && !r.sink.began.IsZero() {
+			tell(time.Since(r.sink.began), err)
+		}
+	}()
 	acknowledged := func() {}
 	if len(t.Events) > 0 {
 		acknowledged, err = r.source.cfg.Gateway.Take(ctx, t)

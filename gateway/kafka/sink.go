@@ -197,11 +197,13 @@ type transaction struct {
 	producer *kafkaio.Producer
 	topic    string
 	mirror   bool
-	most     int // bytes of a record
+	most     int       // bytes of a record
+	began    time.Time // when the last Write began
 }
 
 // Write implements gateway.Sink: what it writes is durable when the transaction commits.
 func (t *transaction) Write(ctx context.Context, b lazaret.Batch) error {
+	t.began = time.Now()
 	list := messages(b.Records, t.mirror)
 	return refusal(writeOthers(ctx, t.producer, t.topic, list, oversize(list, t.most)))
 }

@@ -42,7 +42,10 @@ type SourceConfig struct {
 	// rebalance the group. "" for none.
 	InstanceID string
 	// May says whether a topic may be read at all; nil: each may.
-	May      func(topic string) bool
+	May func(topic string) bool
+	// OnWrite is told of each transaction that has written to the sink: how long it took until
+	// that was durable, or had failed. Optional.
+	OnWrite  func(took time.Duration, err error)
 	Observer Observer
 	Log      *slog.Logger
 }
@@ -262,6 +265,8 @@ type marks struct {
 	cluster  *kafkaio.Cluster
 	identity kafkaio.GroupIdentity
 
+	flushing sync.Mutex // held while offsets are committed
+
 	mu    sync.Mutex
 	dirty map[kafkaio.Partition]kafkaio.Offset
 	after []func() // of what is marked and not committed
@@ -279,6 +284,15 @@ func (m *marks) mark(p kafkaio.Partition, next int64, after func()) {
 	if after != nil {
 		m.after = append(m.after, after)
 	}
+}
+
+// forget takes a partition's mark back, if it is not committed yet.
+func (m *marks) forget(p kafkaio.Partition) {
+	m.flushing.Lock()
+	defer m.flushing.Unlock()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.dirty, p)
 }
 
 // commit commits what is marked, every now and then and at the end, when done is closed. It
@@ -307,6 +321,8 @@ func (m *marks) commit(ctx context.Context, done <-chan struct{}, log *slog.Logg
 }
 
 func (m *marks) flush(ctx context.Context) error {
+	m.flushing.Lock()
+	defer m.flushing.Unlock()
 	m.mu.Lock()
 	dirty, after := m.dirty, m.after
 	m.dirty, m.after = map[kafkaio.Partition]kafkaio.Offset{}, nil

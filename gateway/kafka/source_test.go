@@ -271,27 +271,35 @@ func TestDeletedRecords(t *testing.T) {
 	}
 }
 
-// A topic that is made anew under the same name is read from its start.
+// A topic that is made anew under the same name is read from its start, also if the group
+// has not noticed meanwhile; and no offset of the old one is committed for the new one.
 func TestTopicMadeAnew(t *testing.T) {
 	t.Parallel()
 	b := kafkatest.Start(t)
 	c := dial(t, b.Addr())
-	in := b.Topic(t, 1, nil) + ".again" // a topic that nobody else removes
-	must(t, b.CreateTopic(t.Context(), in, 1, nil))
-	produce(t, c, in, numbered(0, 5)...)
-	r := run(t, c, gateway.KafkaSource{Topics: []string{in}, Group: in}, nil)
-	r.await(t, "all is taken", func() bool { return len(r.events) == 5 })
-	must(t, b.DeleteTopic(t.Context(), in))
-	r.await(t, "it is gone", func() bool { return r.assigned == 0 })
-	must(t, b.CreateTopic(t.Context(), in, 1, nil))
-	produce(t, c, in, numbered(5, 7)...)
-	r.await(t, "the new one is read", func() bool { return len(r.events) >= 12 })
-	r.stop()
-	if !slices.Equal(r.values(""), numbered(0, 12)) {
-		t.Errorf("taken: %q", r.values(""))
-	}
-	if a, b := r.events[0].Source, r.events[5].Source; a.Unique == b.Unique || a.String() != b.String() {
-		t.Errorf("two events at one place of two topics of one name are called %q and %q", a.Unique, b.Unique)
+	for _, refresh := range []time.Duration{200 * time.Millisecond, time.Hour} {
+		in := b.Topic(t, 1, nil) + ".again" // a topic that nobody else removes
+		must(t, b.CreateTopic(t.Context(), in, 1, nil))
+		produce(t, c, in, numbered(0, 5)...)
+		r := run(t, c, gateway.KafkaSource{Topics: []string{in}, Group: in}, func(s *Source) { s.times.refresh = refresh })
+		r.await(t, "all is taken", func() bool { return len(r.events) == 5 })
+		must(t, b.DeleteTopic(t.Context(), in))
+		r.await(t, "that it is gone is noticed", func() bool {
+			return r.assigned == 0 || refresh == time.Hour && strings.Contains(r.log.String(), errGone.Error())
+		})
+		must(t, b.CreateTopic(t.Context(), in, 1, nil))
+		produce(t, c, in, numbered(5, 7)...)
+		r.await(t, "the new one is read", func() bool { return len(r.events) >= 12 })
+		r.stop()
+		if !slices.Equal(r.values(""), numbered(0, 12)) {
+			t.Errorf("taken: %q", r.values(""))
+		}
+		if at := committed(t, c, in, in); at != 7 {
+			t.Errorf("offset %d is committed, want 7", at)
+		}
+		if a, b := r.events[0].Source, r.events[5].Source; a.Unique == b.Unique || a.String() != b.String() {
+			t.Errorf("two events at one place of two topics of one name are called %q and %q", a.Unique, b.Unique)
+		}
 	}
 }
 

@@ -73,6 +73,7 @@ func (a *App) openSource(s gateway.Stream, number int) (runner, error) {
 	conf := kafka.SourceConfig{
 		Cluster: a.cluster, Stream: s, Spec: *s.Sources[number].Kafka, Gateway: a.gateway,
 		May: a.cfg.Kafka.Topics.MayConsume(), Observer: a.metrics, Log: a.log,
+		OnWrite: func(took time.Duration, err error) { a.metrics.SinkWrite(s.Name, took, err) },
 	}
 	if id := a.cfg.Kafka.InstanceID; id != "" {
 		conf.InstanceID = fmt.Sprintf("%s-%s-%d", id, s.Name, number)

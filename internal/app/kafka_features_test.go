@@ -357,6 +357,9 @@ func TestKafkaStreamChanges(t *testing.T) {
 		if strings.Join(got, "") != "2|3|" || len(l.entries(s.Name)) != 2 {
 			t.Errorf("the sinks have %q, the quarantine %d", got, len(l.entries(s.Name)))
 		}
+		if n, _ := l.metric(`lazaret_sink_write_seconds_count{stream="` + s.Name + `"}`); n < 2 {
+			t.Errorf("%v writes to the sink were measured", n)
+		}
 		_, err := l.c.Delete(t.Context(), "streams", s.Name, false, true)
 		l.ok(err)
 		// Offsets outside of a group's life are taken only when it has no member any more.
