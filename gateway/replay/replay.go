@@ -35,7 +35,7 @@ var (
 	// ErrStopped: replays are not run now, before Start and after Stop.
 	ErrStopped = errors.New("replays are not run now: the server is starting or stopping")
 	// ErrUnavailable: the topics could not be asked.
-	ErrUnavailable = errors.New("Kafka does not answer")
+	ErrUnavailable = errors.New("no broker of Kafka answers")
 	// ErrFinal marks what fails a job: trying again would not help.
 	ErrFinal = errors.New("the replay cannot go on")
 )
