@@ -78,10 +78,10 @@ type Entry struct {
 	Headers     []lazaret.Header `json:"headers,omitempty"`
 	Source      lazaret.Source   `json:"source"`
 	// RecordKey and RecordTime are those of the Kafka record that the event came in.
-	RecordKey  []byte    `json:"record_key,omitempty"`
-	RecordTime time.Time `json:"record_time,omitzero"`
-	Version     lazaret.Version  `json:"version"`
-	Reasons     []lazaret.Reason `json:"reasons"`
+	RecordKey  []byte           `json:"record_key,omitempty"`
+	RecordTime time.Time        `json:"record_time,omitzero"`
+	Version    lazaret.Version  `json:"version"`
+	Reasons    []lazaret.Reason `json:"reasons"`
 	// More is how many reasons there are beyond those listed.
 	More     int              `json:"more,omitempty"`
 	Warnings []lazaret.Reason `json:"warnings,omitempty"`

@@ -232,7 +232,9 @@ func TestOnRuleAndManyReasons(t *testing.T) {
 		set.Rules = append(set.Rules, Rule{ID: fmt.Sprintf("r%02d", i), Expr: "event == 1"})
 	}
 	told := 0
-	c := contract(t, set, func(c *ContractConfig) { c.OnRule = func(string) func(time.Duration) { return func(time.Duration) { told++ } } })
+	c := contract(t, set, func(c *ContractConfig) {
+		c.OnRule = func(string) func(time.Duration) { return func(time.Duration) { told++ } }
+	})
 	v := judge(t, c, `2`)
 	if len(v.Reasons) != lazaret.MaxReasons || v.More != 5 || told != lazaret.MaxReasons+5 {
 		t.Errorf("%d reasons, %d more, %d told", len(v.Reasons), v.More, told)

@@ -214,7 +214,9 @@ func TestVerdictKeepsNothingOfThePayload(t *testing.T) {
 func TestOnRuleIsToldOfQuickAnswers(t *testing.T) {
 	told := map[string]int{}
 	c := contract(t, Set{Rules: []Rule{{ID: "quick", Expr: "event.a > 3"}, {ID: "slow", Expr: "int(event.a) > 3"}, {ID: "false", Expr: "event.a > 5", Severity: Warn}}},
-		func(c *ContractConfig) { c.OnRule = func(rule string) func(time.Duration) { return func(time.Duration) { told[rule]++ } } })
+		func(c *ContractConfig) {
+			c.OnRule = func(rule string) func(time.Duration) { return func(time.Duration) { told[rule]++ } }
+		})
 	for range 3 {
 		judge(t, c, `{"a":4}`)
 	}

@@ -104,7 +104,7 @@ func (l *ledger) once(ctx context.Context, b lazaret.Batch, list []kafkaio.Messa
 			var again map[int]error
 			again, err = l.attempt(ctx, group, b, known, list, more)
 			if err == nil && len(again) > len(more) {
-				err = errors.New("Kafka refuses other records each time that the batch is written")
+				err = errors.New("the brokers refuse other records each time that the batch is written")
 			}
 		}
 	}
@@ -165,7 +165,7 @@ func (l *ledger) metadata(known []landed, entry landed) (string, error) {
 		case len(text) <= maxMetadata:
 			return string(text), nil
 		case len(list) == 1:
-			return "", fmt.Errorf("Kafka refuses %d records of the batch, more than can be kept in mind", len(entry.Refused))
+			return "", fmt.Errorf("the brokers refuse %d records of the batch, more than can be kept in mind", len(entry.Refused))
 		}
 		list = list[1:]
 	}

@@ -150,7 +150,7 @@ func refusal(err error) error {
 		return err
 	}
 	at := slices.Sorted(maps.Keys(w.Failed))
-	return &lazaret.RefusedError{Records: at, Each: true, Err: fmt.Errorf("Kafka does not take it: %w", w.Failed[at[0]])}
+	return &lazaret.RefusedError{Records: at, Each: true, Err: fmt.Errorf("the broker does not take it: %w", w.Failed[at[0]])}
 }
 
 func (s *Sink) note(err error) {
