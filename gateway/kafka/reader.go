@@ -31,8 +31,8 @@ func (r *reader) run(ctx, work context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		r.source.cfg.Observer.Retried(r.source.cfg.Stream.Name)
 		r.log(err, "a partition is not read; trying again")
+		r.source.cfg.Observer.Retried(r.source.cfg.Stream.Name)
 		if errors.Is(err, kafkaio.ErrFenced) || errors.Is(err, kafkaio.ErrStale) {
 			// Perhaps the partition is somebody else's: then the group tells within this time,
 			// and ctx ends. If not, a transaction took too long.

@@ -77,8 +77,11 @@ const (
 	sessionTimeout   = 10 * time.Second
 	heartbeatEvery   = 2 * time.Second
 	rebalanceTimeout = 30 * time.Second
-	refreshEvery     = 10 * time.Second
-	commitEvery      = 100 * time.Millisecond
+	// stopTimeout is how long a batch in hand may take when the source is to end: with the
+	// farewell to the group well below what an operator waits for a gateway to stop.
+	stopTimeout  = 8 * time.Second
+	refreshEvery = 10 * time.Second
+	commitEvery  = 100 * time.Millisecond
 
 	firstPause   = 50 * time.Millisecond
 	longestPause = 5 * time.Second
@@ -134,7 +137,13 @@ func (s *Source) generation(ctx context.Context, g *kafkaio.Generation) error {
 	// What is in hand when ctx ends may take this long to be finished.
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	defer context.AfterFunc(ctx, func() { time.AfterFunc(rebalanceTimeout/2, stop) })()
+	defer context.AfterFunc(ctx, func() {
+		limit := stopTimeout
+		if errors.Is(context.Cause(ctx), kafkaio.ErrRebalance) {
+			limit = rebalanceTimeout / 2
+		}
+		time.AfterFunc(limit, stop)
+	})()
 	exactly := s.cfg.Stream.ExactlyOnce()
 	var marks *marks
 	if !exactly {

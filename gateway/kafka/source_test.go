@@ -120,7 +120,7 @@ func TestStart(t *testing.T) {
 	t.Parallel()
 	b := kafkatest.Start(t)
 	c := dial(t, b.Addr())
-	in := b.Topic(t, 1, nil)
+	in := b.Topic(t, 1, map[string]string{"retention.ms": "-1"}) // the records are old
 	noon := time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC)
 	for i := range 3 {
 		write(t, c, in, kafkaio.Message{Value: fmt.Append(nil, i), Time: noon.Add(time.Duration(i) * time.Hour)})

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"slices"
@@ -13,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"github.com/lazaret/lazaret"
 	"github.com/lazaret/lazaret/gateway"
 	"github.com/lazaret/lazaret/internal/app"
@@ -20,6 +23,9 @@ import (
 	"github.com/lazaret/lazaret/internal/kafkaio"
 	"github.com/lazaret/lazaret/internal/kafkatest"
 )
+
+// forever is for topics whose records are older than what a broker keeps by default.
+var forever = map[string]string{"retention.ms": "-1"}
 
 // sized is an event of that id and about so many bytes, which no codec makes much smaller.
 func sized(id string, n int) []byte {
@@ -41,8 +47,8 @@ func TestKafkaTooLarge(t *testing.T) {
 	modes(t, func(t *testing.T, delivery string, _ bool) {
 		l := *l
 		l.t = t
-		in, mirror := l.broker.Topic(t, 1, nil), l.broker.Topic(t, 1, nil)
-		small, large := l.broker.Topic(t, 1, map[string]string{"max.message.bytes": "30000"}), l.broker.Topic(t, 1, nil)
+		in, mirror := l.broker.Topic(t, 1, forever), l.broker.Topic(t, 1, forever)
+		small, large := l.broker.Topic(t, 1, map[string]string{"max.message.bytes": "30000", "retention.ms": "-1"}), l.broker.Topic(t, 1, forever)
 		s := between("large-"+delivery, in, small)
 		s.Sink.Kafka.MaxBytes, s.Delivery = 50_000, gateway.Delivery(delivery)
 		s.Quarantine = &gateway.QuarantineSpec{Mirror: &gateway.MirrorSpec{Topic: mirror}}
@@ -114,7 +120,7 @@ func TestKafkaKeysAndHeaders(t *testing.T) {
 		l := *l
 		l.t = t
 		const partitions = 5
-		in, out := l.broker.Topic(t, 2, nil), l.broker.Topic(t, partitions, nil)
+		in, out := l.broker.Topic(t, 2, forever), l.broker.Topic(t, partitions, forever)
 		s := between("keys-"+delivery, in, out)
 		s.Key, s.Delivery = "/user", gateway.Delivery(delivery)
 		l.apply(s, rule(s.Name, "event.n < 10", "warn"))
@@ -490,5 +496,67 @@ func TestKafkaKillKeyed(t *testing.T) {
 	t.Logf("%d kills; %d events acknowledged, %d in the topic; %d requests failed", rounds, len(acked), len(count), failed)
 	if wrong > 0 || len(count) != len(acked) || failed == 0 {
 		t.Errorf("%d of %d events are not there once", wrong, len(acked))
+	}
+}
+
+// An event that is larger than limits.event is quarantined whole, though its record is larger
+// than one fetch, and what comes after it goes on.
+func TestKafkaEventTooLarge(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, func(c *app.Config) { c.Limits.Event = 1 << 20 })
+	in := l.broker.Topic(t, 1, map[string]string{"max.message.bytes": "5000000"})
+	s := between("huge", in, l.broker.Topic(t, 1, nil))
+	l.apply(s)
+	huge := sized("huge", 3<<20)
+	l.write(in, kafkaio.Message{Value: huge}, kafkaio.Message{Value: sized("next", 10)})
+	l.taken(s)
+	if got := by(l.records(s.Sink.Kafka.Topic)); len(got) != 1 || got["next"].Value == nil {
+		t.Errorf("the sink has %d records", len(got))
+	}
+	entries := l.entries("huge")
+	if len(entries) != 1 || entries[0].Reasons[0].Code != lazaret.CodeSize {
+		t.Fatalf("the quarantine has %+v", entries)
+	}
+	if kept, err := l.c.Payload(t.Context(), entries[0].ID); err != nil || !bytes.Equal(kept, huge) {
+		t.Errorf("%d bytes are kept: %v", len(kept), err)
+	}
+}
+
+// A gateway that stops ends all that it began with Kafka, and soon, also if no broker answers
+// any more.
+func TestKafkaStop(t *testing.T) {
+	b := kafkatest.New(t, kafkatest.Options{})
+	for _, dead := range []bool{false, true} {
+		before := goleak.IgnoreCurrent()
+		l := &lab{t: t, broker: b, cluster: connect(t, b.Addr()), log: &logText{}}
+		cfg := testConfig(t)
+		cfg.Kafka.Brokers, cfg.Log = []string{b.Addr()}, slog.New(slog.NewTextHandler(l.log, nil))
+		a, c := startApp(t, cfg)
+		l.c = c
+		in, out, mirror := b.Topic(t, 2, nil), b.Topic(t, 2, nil), b.Topic(t, 2, nil)
+		for _, delivery := range []gateway.Delivery{gateway.AtLeastOnce, gateway.ExactlyOnce} {
+			s := between(string("stops-"+delivery), in, out)
+			s.Delivery, s.Quarantine = delivery, &gateway.QuarantineSpec{Mirror: &gateway.MirrorSpec{Topic: mirror}}
+			l.apply(s)
+			l.write(in, kafkaio.Message{Value: []byte("{}")}, kafkaio.Message{Value: []byte("{")})
+			l.taken(s)
+		}
+		if dead {
+			l.write(in, kafkaio.Message{Value: []byte("{}")})
+			l.ok(b.Kill())
+		}
+		start := time.Now()
+		l.ok(a.Stop(t.Context()))
+		if took := time.Since(start); took > time.Duration(cfg.ShutdownTimeout) {
+			t.Errorf("it took %s to stop", took)
+		} else {
+			t.Logf("stopped within %s", took.Round(time.Millisecond))
+		}
+		c.Close()
+		l.cluster.Close()
+		goleak.VerifyNone(t, before,
+			// These sleep for some seconds before they see that they were stopped, or for ever.
+			goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"),
+			goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"))
 	}
 }
