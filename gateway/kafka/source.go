@@ -65,7 +65,7 @@ type times struct{ stalled, refresh, lag time.Duration }
 
 const (
 	// fetchBytes is how much is fetched of a partition at a time. One record may be larger.
-	fetchBytes = 1 << 20
+	fetchBytes = 4 << 20
 	// fetchWait is how long a fetch waits for something to come.
 	fetchWait = 500 * time.Millisecond
 	// stalledAfter is how long a fetch may take beyond fetchWait before it is given up and
