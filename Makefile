@@ -39,8 +39,8 @@ fuzz: ## each fuzz target for FUZZTIME
 bench: ## every benchmark, as docs/benchmarks.md tells
 	@scripts/bench
 
-soak: build ## long kill test, bounded by SOAK (default 10m)
-	@LAZARET_SOAK=$(or $(SOAK),10m) $(GO) test -count=1 -timeout 60m -run 'TestKill' -v ./internal/app
+soak: build ## long kill tests, over HTTP and Kafka, each bounded by SOAK (default 10m; there are seven)
+	@LAZARET_SOAK=$(or $(SOAK),10m) $(GO) test -count=1 -timeout 180m -run 'TestKill$$|TestKafkaKill$$|TestKafkaBrokerKill|TestKafkaGateways' -v ./internal/app
 
 clean:
 	@rm -rf bin
