@@ -20,7 +20,7 @@ import (
 type ledger struct {
 	cfg *SinkConfig
 
-	mu       sync.Mutex // one transaction at a time
+	turn     chan struct{} // holds one while there is a transaction: one at a time
 	producer *kafkaio.Producer
 
 	memory sync.Mutex      // of the fields below
@@ -30,8 +30,8 @@ type ledger struct {
 
 // landed is what the metadata says of one batch.
 type landed struct {
-	ID      string `json:"id"`
-	Refused []int  `json:"refused,omitempty"` // positions of the records that are not there
+	ID      string   `json:"id"`
+	Refused [][2]int `json:"refused,omitempty"` // runs of positions that the brokers refused
 }
 
 const (
@@ -47,7 +47,7 @@ const (
 )
 
 func (l *ledger) init(cfg *SinkConfig) {
-	l.cfg, l.alone = cfg, map[string]bool{}
+	l.cfg, l.alone, l.turn = cfg, map[string]bool{}, make(chan struct{}, 1)
 	l.producer = l.open()
 }
 
@@ -69,11 +69,17 @@ func groupOf(b lazaret.Batch) string {
 
 // write makes the batch land but for what is too large, unless it has.
 func (l *ledger) write(ctx context.Context, b lazaret.Batch, list []kafkaio.Message, tooLarge map[int]error) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	select {
+	case l.turn <- struct{}{}:
+		defer func() { <-l.turn }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	l.sweep(ctx, forgetAtOnce)
 	err := l.once(ctx, b, list, tooLarge)
-	if errors.Is(err, kafkaio.ErrFenced) { // also of a transaction that took too long
+	var w *kafkaio.WriteError
+	if err != nil && !errors.As(err, &w) {
+		// Whatever state the transaction is in, the next producer ends it.
 		l.producer.Close()
 		l.producer = l.open()
 	}
@@ -96,13 +102,13 @@ func (l *ledger) once(ctx context.Context, b lazaret.Batch, list []kafkaio.Messa
 			return err
 		}
 		l.remember(b)
-		return known[i].refused(len(list))
+		return known[i].refused(len(list), tooLarge)
 	}
-	more, err := l.attempt(ctx, group, b, known, list, tooLarge)
+	more, err := l.attempt(ctx, group, b, known, list, tooLarge, nil)
 	if err == nil && len(more) > len(tooLarge) { // only what can land, in a transaction of its own
 		if err = l.producer.Begin(ctx); err == nil {
 			var again map[int]error
-			again, err = l.attempt(ctx, group, b, known, list, more)
+			again, err = l.attempt(ctx, group, b, known, list, more, beyond(more, tooLarge))
 			if err == nil && len(again) > len(more) {
 				err = errors.New("the brokers refuse other records each time that the batch is written")
 			}
@@ -115,8 +121,9 @@ func (l *ledger) once(ctx context.Context, b lazaret.Batch, list []kafkaio.Messa
 }
 
 // attempt writes the batch but for some messages, and commits. It returns all that is
-// refused; if that is more than without, nothing has landed.
-func (l *ledger) attempt(ctx context.Context, group string, b lazaret.Batch, known []landed, list []kafkaio.Message, without map[int]error) (map[int]error, error) {
+// refused; if that is more than without, nothing has landed. What the brokers refused before
+// is kept in mind with the batch; what is too large is found again each time.
+func (l *ledger) attempt(ctx context.Context, group string, b lazaret.Batch, known []landed, list []kafkaio.Message, without map[int]error, refused []int) (map[int]error, error) {
 	err := writeOthers(ctx, l.producer, l.cfg.Spec.Topic, list, without)
 	var w *kafkaio.WriteError
 	switch {
@@ -125,7 +132,7 @@ func (l *ledger) attempt(ctx context.Context, group string, b lazaret.Batch, kno
 	case err != nil && w == nil:
 		return nil, l.abort(ctx, err)
 	}
-	entry := landed{ID: b.ID, Refused: slices.Sorted(maps.Keys(without))}
+	entry := landed{ID: b.ID, Refused: spans(refused)}
 	metadata, err := l.metadata(known, entry)
 	if err != nil {
 		return nil, l.abort(ctx, err)
@@ -165,25 +172,52 @@ func (l *ledger) metadata(known []landed, entry landed) (string, error) {
 		case len(text) <= maxMetadata:
 			return string(text), nil
 		case len(list) == 1:
-			return "", fmt.Errorf("the brokers refuse %d records of the batch, more than can be kept in mind", len(entry.Refused))
+			return "", fmt.Errorf("the brokers refuse records at %d places of the batch, more than can be kept in mind", len(entry.Refused))
 		}
 		list = list[1:]
 	}
 }
 
-// refused is what was refused of a batch when it landed.
-func (k *landed) refused(records int) error {
-	if len(k.Refused) == 0 {
-		return nil
+// beyond lists the positions of all that are not among some.
+func beyond(all, some map[int]error) (list []int) {
+	for _, at := range slices.Sorted(maps.Keys(all)) {
+		if some[at] == nil {
+			list = append(list, at)
+		}
 	}
-	w := &kafkaio.WriteError{Failed: map[int]error{}}
-	for _, at := range k.Refused {
-		if at < 0 || at >= records {
+	return list
+}
+
+// spans are ascending positions as runs: the first and the last of each.
+func spans(list []int) (runs [][2]int) {
+	for _, at := range list {
+		if n := len(runs); n > 0 && runs[n-1][1] == at-1 {
+			runs[n-1][1] = at
+		} else {
+			runs = append(runs, [2]int{at, at})
+		}
+	}
+	return runs
+}
+
+// refused is what was refused of a batch when it landed, and what is too large.
+func (k *landed) refused(records int, tooLarge map[int]error) error {
+	failed := maps.Clone(tooLarge)
+	for _, run := range k.Refused {
+		if run[0] < 0 || run[0] > run[1] || run[1] >= records {
 			return errLedger
 		}
-		w.Failed[at] = errRefusedBefore
+		for at := run[0]; at <= run[1]; at++ {
+			if failed == nil {
+				failed = map[int]error{}
+			}
+			failed[at] = errRefusedBefore
+		}
 	}
-	return w
+	if len(failed) == 0 {
+		return nil
+	}
+	return &kafkaio.WriteError{Failed: failed}
 }
 
 var (
@@ -242,8 +276,12 @@ func (l *ledger) sweep(ctx context.Context, least int) {
 }
 
 func (l *ledger) close(ctx context.Context) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	select {
+	case l.turn <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-l.turn }()
 	l.sweep(ctx, 1)
 	l.producer.Close()
 	return nil

@@ -138,6 +138,9 @@ func (r *reader) lost(ctx context.Context, next int64) error {
 	}
 	r.source.log.Error("records were deleted before they were read; going on where the topic begins now",
 		"topic", r.partition.Topic, "partition", r.partition.ID, "expected_offset", next, "offset", offsets[r.partition])
+	if r.marks != nil {
+		r.marks.forget(r.partition) // it may be of an older topic of the name
+	}
 	at := map[kafkaio.Partition]kafkaio.Offset{r.partition: {Next: offsets[r.partition]}}
 	return errors.Join(errLost, r.source.cfg.Cluster.CommitOffsets(ctx, r.identity, at))
 }

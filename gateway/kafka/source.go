@@ -1,11 +1,13 @@
 package kafka
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/lazaret/lazaret/gateway"
@@ -45,7 +47,9 @@ type SourceConfig struct {
 	May func(topic string) bool
 	// OnWrite is told of each transaction that has written to the sink: how long it took until
 	// that was durable, or had failed. Optional.
-	OnWrite  func(took time.Duration, err error)
+	OnWrite func(took time.Duration, err error)
+	// InFlight is how many bytes of events the gateway admits at once; default 256 MiB.
+	InFlight int64
 	Observer Observer
 	Log      *slog.Logger
 }
@@ -58,14 +62,22 @@ type Source struct {
 	match func(topic string) bool
 	log   *slog.Logger
 	times times
+	// partitions is how many are read.
+	partitions atomic.Int64
 }
 
 // times are how long things take that tests have no patience for.
 type times struct{ stalled, refresh, lag time.Duration }
 
 const (
-	// fetchBytes is how much is fetched of a partition at a time. One record may be larger.
+	// fetchBytes is how much is fetched of a partition at a time at most, as it is stored, and
+	// leastFetch at least. One record may be larger.
 	fetchBytes = 4 << 20
+	leastFetch = 64 << 10
+	// defaultInFlight is SourceConfig.InFlight if it is not set, and fetchShare the part of it
+	// that all partitions of a source fetch together.
+	defaultInFlight = 256 << 20
+	fetchShare      = 8
 	// fetchWait is how long a fetch waits for something to come.
 	fetchWait = 500 * time.Millisecond
 	// stalledAfter is how long a fetch may take beyond fetchWait before it is given up and
@@ -113,6 +125,14 @@ func NewSource(cfg SourceConfig) (*Source, error) {
 	return s, nil
 }
 
+func (s *Source) inFlight() int64 { return cmp.Or(s.cfg.InFlight, defaultInFlight) }
+
+// fetchSize is how much is fetched of a partition at a time: less if there are many.
+func (s *Source) fetchSize() int {
+	share := s.inFlight() / fetchShare / max(1, s.partitions.Load())
+	return int(max(leastFetch, min(share, fetchBytes)))
+}
+
 // Run reads until ctx ends; then it finishes what it has in hand, commits, and leaves the
 // group. Whatever goes wrong meanwhile is logged and tried again.
 func (s *Source) Run(ctx context.Context) error {
@@ -134,6 +154,7 @@ func (s *Source) Run(ctx context.Context) error {
 func (s *Source) generation(ctx context.Context, g *kafkaio.Generation) error {
 	s.log.Info("partitions assigned", "generation", g.GroupIdentity.Generation, "partitions", len(g.Partitions))
 	s.cfg.Observer.Rebalanced(s.cfg.Stream.Name, len(g.Partitions))
+	s.partitions.Store(int64(len(g.Partitions)))
 	// What is in hand when ctx ends may take this long to be finished.
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
@@ -144,6 +165,10 @@ func (s *Source) generation(ctx context.Context, g *kafkaio.Generation) error {
 		}
 		time.AfterFunc(limit, stop)
 	})()
+	if err := s.begin(ctx, g); err != nil && ctx.Err() == nil {
+		return fmt.Errorf("finding where to begin: %w", err)
+	}
+	s.missing(ctx)
 	exactly := s.cfg.Stream.ExactlyOnce()
 	var marks *marks
 	if !exactly {
@@ -213,31 +238,6 @@ func (s *Source) lookUpLag(ctx context.Context, readers []*reader) {
 	}
 }
 
-// start returns where to begin a partition whose offset the group has not committed.
-func (s *Source) start(ctx context.Context, p kafkaio.Partition) (int64, error) {
-	at := kafkaio.Earliest
-	switch start := s.cfg.Spec.StartAt(); start {
-	case gateway.StartEarliest:
-	case gateway.StartLatest:
-		at = kafkaio.LatestCommitted
-	default:
-		t, ok := start.Time()
-		if !ok {
-			return 0, fmt.Errorf("the start %q is no time", start)
-		}
-		at = kafkaio.AtTime(t)
-	}
-	offsets, err := s.cfg.Cluster.ListOffsets(ctx, []kafkaio.Partition{p}, at)
-	if err != nil {
-		return 0, err
-	}
-	offset, ok := offsets[p]
-	if !ok {
-		return 0, fmt.Errorf("the broker does not say where partition %d of %s begins", p.ID, p.Topic)
-	}
-	return offset, nil
-}
-
 // committed returns where the group goes on in a partition.
 func (s *Source) committed(ctx context.Context, p kafkaio.Partition) (int64, error) {
 	offsets, err := s.cfg.Cluster.FetchOffsets(ctx, s.group, []kafkaio.Partition{p})
@@ -247,7 +247,7 @@ func (s *Source) committed(ctx context.Context, p kafkaio.Partition) (int64, err
 	if o, ok := offsets[p]; ok {
 		return o.Next, nil
 	}
-	return s.start(ctx, p)
+	return s.start(ctx, p, false)
 }
 
 // pause is a growing pause between attempts.

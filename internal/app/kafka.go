@@ -31,6 +31,9 @@ func (a *App) connect(ctx context.Context, streams *gateway.StreamStore) error {
 		}
 		conf.SASL = &kafkaio.SASL{Mechanism: cfg.SASL.Mechanism, Username: cfg.SASL.Username, Password: password}
 	}
+	if cfg.SASL.Mechanism == "PLAIN" && encryption == nil {
+		a.log.Warn("kafka.sasl: PLAIN without kafka.tls sends the password to the brokers in clear text")
+	}
 	if a.cluster, err = kafkaio.New(conf); err != nil {
 		return fmt.Errorf("%w: %w", ErrConfig, err)
 	}
@@ -72,7 +75,7 @@ func (a *App) openSource(s gateway.Stream, number int) (runner, error) {
 	}
 	conf := kafka.SourceConfig{
 		Cluster: a.cluster, Stream: s, Spec: *s.Sources[number].Kafka, Gateway: a.gateway,
-		May: a.cfg.Kafka.Topics.MayConsume(), Observer: a.metrics, Log: a.log,
+		May: a.cfg.Kafka.Topics.MayConsume(), InFlight: int64(a.cfg.Limits.InFlight), Observer: a.metrics, Log: a.log,
 		OnWrite: func(took time.Duration, err error) { a.metrics.SinkWrite(s.Name, took, err) },
 	}
 	if id := a.cfg.Kafka.InstanceID; id != "" {

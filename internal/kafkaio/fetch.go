@@ -15,8 +15,10 @@ const (
 	// fetchGrace is how long a broker may take over a fetch besides MaxWait.
 	fetchGrace = 10 * time.Second
 	// enoughUnfolded ends the decoding of a fetch after the batch with which its compressed
-	// batches have unfolded to so much; the rest is fetched again.
-	enoughUnfolded = 64 << 20
+	// batches have unfolded to so much, and enoughRecords after that with which there are so
+	// many; the rest is fetched again.
+	enoughUnfolded = 16 << 20
+	enoughRecords  = 50_000
 
 	fetchDefaultBytes = 1 << 20
 	fetchDefaultWait  = 500 * time.Millisecond
@@ -173,7 +175,7 @@ func (a *answered) decode(req *FetchRequest, u *unfolder) error {
 	a.Next = req.Offset
 	slices.SortFunc(a.aborted, func(x, y aborted) int { return cmp.Compare(x.first, y.first) })
 	var gone map[int64]bool // producers in whose aborted transactions the position is
-	for rest := a.batches; len(rest) > 0 && u.total < enoughUnfolded; {
+	for rest := a.batches; len(rest) > 0 && u.total < enoughUnfolded && len(a.Records) < enoughRecords; {
 		b, more, ok, err := nextBatch(rest)
 		if err == nil && !ok {
 			if a.Next > req.Offset {

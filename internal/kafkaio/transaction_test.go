@@ -253,12 +253,14 @@ func TestFailuresWithinTransactions(t *testing.T) {
 // its numbers are not used again.
 func TestWritesAfterOneGivenUp(t *testing.T) {
 	b := kafkatest.Start(t)
+	// Made before the cluster, which learns of newer topics later than this test waits.
+	topics := map[string]string{"": b.Topic(t, 1, nil), "txn": b.Topic(t, 1, nil)}
 	armed := false
 	c, l := lossyCluster(t, b, func(api int16) bool { return armed && api == apiProduce })
 	arm := func(on bool) { l.mu.Lock(); armed = on; l.mu.Unlock() }
 	ctx := testContext(t)
 	for _, id := range []string{"", "txn"} {
-		topic := b.Topic(t, 1, nil)
+		topic := topics[id]
 		if id != "" {
 			id = topic
 		}
