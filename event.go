@@ -7,6 +7,7 @@
 package lazaret
 
 import (
+	"encoding/json"
 	"strconv"
 	"time"
 )
@@ -67,6 +68,21 @@ type Source struct {
 	// Unique, where it is not empty, names this event for good: a redelivery of the
 	// same event carries the same Unique, and the quarantine keeps one entry for it.
 	Unique string `json:"unique,omitempty"`
+}
+
+// MarshalJSON writes the position of an event from Kafka or a file also where it is 0.
+func (s Source) MarshalJSON() ([]byte, error) {
+	type plain Source
+	if s.Kind != "kafka" && s.Kind != "file" {
+		return json.Marshal(plain(s))
+	}
+	return json.Marshal(struct {
+		Kind      string `json:"kind"`
+		Name      string `json:"name,omitempty"`
+		Partition int32  `json:"partition"`
+		Offset    int64  `json:"offset"`
+		Unique    string `json:"unique,omitempty"`
+	}(s))
 }
 
 // String is the source as a person would write it, such as "kafka:orders/3@1742".

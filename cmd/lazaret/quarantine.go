@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"sort"
+	"strconv"
 	"strings"
 	"time"
 
@@ -156,6 +157,12 @@ func (e *env) printEntry(x client.Entry, judged map[string]rule) error {
 	row("group", x.Group)
 	row("received", x.Received.Format(time.RFC3339Nano))
 	row("source", x.Source.String())
+	if x.RecordKey != nil {
+		row("record key", strconv.Quote(string(x.RecordKey)))
+	}
+	if !x.RecordTime.IsZero() {
+		row("record time", x.RecordTime.Format(time.RFC3339Nano))
+	}
 	row("event id", x.EventID)
 	row("event key", x.EventKey)
 	if x.Version.Subject != "" {

@@ -21,14 +21,14 @@ import (
 )
 
 func (e *env) applyCmd() *cobra.Command {
-	var path string
+	var paths []string
 	var dryRun bool
 	cmd := &cobra.Command{
 		Use:   "apply -f FILE|DIR",
 		Short: "Make streams, schemas and rules what the files say: all of it or none",
 		Long: `Apply sends the resources of a file, or of all .yaml, .yml and .json files directly in a
 directory, as one change: it takes effect whole, or is refused whole with the file
-and the place of everything that is wrong.`,
+and the place of everything that is wrong. -f can be given more than once.`,
 		Example: "  lazaret apply -f examples/clickstream --dry-run\n  lazaret apply -f examples/clickstream",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
@@ -37,19 +37,23 @@ and the place of everything that is wrong.`,
 			return nil
 		},
 	}
-	cmd.Flags().StringVarP(&path, "filename", "f", "", "a file or a directory of manifests")
+	cmd.Flags().StringArrayVarP(&paths, "filename", "f", nil, "a file or a directory of manifests")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "check everything and say what would change; change nothing")
 	e.prints(cmd, "table", "json")
 	return e.remote(cmd, impatient, func(ctx context.Context, c *client.Client, args []string) error {
-		if path == "" {
+		if len(paths) == 0 {
 			return usage("give -f FILE or -f DIR")
 		}
-		if _, err := os.Stat(path); err != nil {
-			return usage("-f: %v", err)
-		}
-		resources, err := loadManifests(path)
-		if err != nil {
-			return badConfig(err)
+		var resources []catalog.Resource
+		for _, path := range paths {
+			if _, err := os.Stat(path); err != nil {
+				return usage("-f: %v", err)
+			}
+			list, err := loadManifests(path)
+			if err != nil {
+				return badConfig(err)
+			}
+			resources = append(resources, list...)
 		}
 		out, err := c.Apply(ctx, resources, dryRun)
 		if err != nil {

@@ -85,7 +85,7 @@ func (a *App) checkSource(spec gateway.SourceSpec) error {
 // may being nil, no topic can.
 func (a *App) checkKafka(do, topic string, may func(string) bool, list string) error {
 	if !a.cfg.Kafka.Enabled() {
-		return fmt.Errorf("this server has no Kafka to %s: put kafka: {brokers: [host:port]} into lazaret.yaml and restart it", do)
+		return fmt.Errorf("there are no Kafka brokers here to %s: put kafka: {brokers: [host:port]} into lazaret.yaml and restart the server", do)
 	}
 	if may == nil || !may(topic) {
 		return fmt.Errorf("no stream here may %s: put a pattern for it into kafka.topics.%s in lazaret.yaml and restart the server", do, list)

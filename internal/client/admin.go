@@ -139,6 +139,8 @@ type Entry struct {
 	ContentType string           `json:"content_type"`
 	Headers     []lazaret.Header `json:"headers,omitempty"`
 	Source      lazaret.Source   `json:"source"`
+	RecordKey   []byte           `json:"record_key,omitempty"`
+	RecordTime  time.Time        `json:"record_time,omitzero"`
 	Version     lazaret.Version  `json:"version"`
 	Reasons     []lazaret.Reason `json:"reasons"`
 	More        int              `json:"more,omitempty"`
