@@ -283,7 +283,8 @@ func (g *Gateway) divert(ctx context.Context, active *Active, records []lazaret.
 		if r.Verdict.Status != lazaret.Accepted {
 			continue
 		}
-		if good++; !slices.Contains(refused.Records, good) {
+		good++
+		if _, found := slices.BinarySearch(refused.Records, good); !found {
 			continue
 		}
 		r.Verdict.Status = lazaret.Quarantined

@@ -73,19 +73,26 @@ func TestValidateNamesEachMistake(t *testing.T) {
 		"/sink/http/timeout":      {func(s *gateway.Stream) { s.Sink = http(gateway.HTTPSink{URL: "http://h", Timeout: -1}) }},
 		"/sink/http/headers_file": {func(s *gateway.Stream) { s.Sink = http(gateway.HTTPSink{URL: "http://h", HeadersFile: "../x"}) }},
 	} {
-		for i, edit := range edits {
-			s := valid()
-			edit(&s)
-			err := s.Validate()
-			var invalid *gateway.InvalidStream
-			switch {
-			case pointer == "" && err != nil:
-				t.Errorf("good stream %d: %v", i, err)
-			case pointer != "" && !errors.As(err, &invalid):
-				t.Errorf("%s %d: no error", pointer, i)
-			case pointer != "" && (len(invalid.Fields) != 1 || invalid.Fields[0].Pointer != pointer):
-				t.Errorf("%s %d: %v", pointer, i, err)
-			}
+		refuses(t, valid, pointer, edits)
+	}
+}
+
+// refuses holds that each edit makes a good stream one that is refused for what is at the
+// pointer alone; for "", one that is good still.
+func refuses(t *testing.T, good func() gateway.Stream, pointer string, edits []func(*gateway.Stream)) {
+	t.Helper()
+	for i, edit := range edits {
+		s := good()
+		edit(&s)
+		err := s.Validate()
+		var invalid *gateway.InvalidStream
+		switch {
+		case pointer == "" && err != nil:
+			t.Errorf("good stream %d: %v", i, err)
+		case pointer != "" && !errors.As(err, &invalid):
+			t.Errorf("%s %d: no error", pointer, i)
+		case pointer != "" && (len(invalid.Fields) != 1 || invalid.Fields[0].Pointer != pointer):
+			t.Errorf("%s %d: %v", pointer, i, err)
 		}
 	}
 }

@@ -2,7 +2,6 @@ package gateway_test
 
 import (
 	"encoding/json"
-	"errors"
 	"reflect"
 	"strings"
 	"testing"
@@ -76,20 +75,7 @@ func TestValidateKafkaNamesEachMistake(t *testing.T) {
 		"/sink/kafka/compression": {func(s *gateway.Stream) { s.Sink.Kafka.Compression = "brotli" }},
 		"/sink/kafka/max_bytes":   {func(s *gateway.Stream) { s.Sink.Kafka.MaxBytes = 100 }, func(s *gateway.Stream) { s.Sink.Kafka.MaxBytes = 1 << 30 }},
 	} {
-		for i, edit := range edits {
-			s := validKafka()
-			edit(&s)
-			err := s.Validate()
-			var invalid *gateway.InvalidStream
-			switch {
-			case pointer == "" && err != nil:
-				t.Errorf("good stream %d: %v", i, err)
-			case pointer != "" && !errors.As(err, &invalid):
-				t.Errorf("%s %d: no error", pointer, i)
-			case pointer != "" && (len(invalid.Fields) != 1 || invalid.Fields[0].Pointer != pointer):
-				t.Errorf("%s %d: %v", pointer, i, err)
-			}
-		}
+		refuses(t, validKafka, pointer, edits)
 	}
 }
 

@@ -49,25 +49,36 @@ func (a *API) job(r *request) (quarantine.Job, error) {
 	return job, r.allow(job.Filter.Stream)
 }
 
-func (a *API) getJob(r *request) error {
-	job, err := a.job(r)
+func (a *API) getJob(r *request) error { return show(r, a.job) }
+
+// changeJob makes the handler that cancels or resumes.
+func (a *API) changeJob(do func(context.Context, string) (quarantine.Job, error)) func(*request) error {
+	return func(r *request) error {
+		return change(r, a.job, do, func(j quarantine.Job) (id, state string) { return j.ID, string(j.State) })
+	}
+}
+
+// show answers with what find finds.
+func show[J any](r *request, find func(*request) (J, error)) error {
+	job, err := find(r)
 	if err != nil {
 		return err
 	}
 	return r.JSON(200, job)
 }
 
-// changeJob makes the handler that cancels or resumes.
-func (a *API) changeJob(do func(context.Context, string) (quarantine.Job, error)) func(*request) error {
-	return func(r *request) error {
-		job, err := a.job(r)
-		if err != nil {
-			return err
-		}
-		if job, err = do(r.Context(), job.ID); err != nil {
-			return err
-		}
-		r.audit(slog.String("state", string(job.State)))
-		return r.JSON(200, job)
+// change does something to what find finds, notes the state that it is in then, and answers
+// with it.
+func change[J any](r *request, find func(*request) (J, error), do func(context.Context, string) (J, error), of func(J) (id, state string)) error {
+	job, err := find(r)
+	if err != nil {
+		return err
 	}
+	id, _ := of(job)
+	if job, err = do(r.Context(), id); err != nil {
+		return err
+	}
+	_, state := of(job)
+	r.audit(slog.String("state", state))
+	return r.JSON(200, job)
 }

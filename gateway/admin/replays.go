@@ -71,25 +71,11 @@ func (a *API) replayed(r *request) (replay.Job, error) {
 	return job, r.allow(job.Stream)
 }
 
-func (a *API) getReplay(r *request) error {
-	job, err := a.replayed(r)
-	if err != nil {
-		return err
-	}
-	return r.JSON(200, job)
-}
+func (a *API) getReplay(r *request) error { return show(r, a.replayed) }
 
 // changeReplay makes the handler that cancels or resumes.
 func (a *API) changeReplay(do func(context.Context, string) (replay.Job, error)) func(*request) error {
 	return func(r *request) error {
-		job, err := a.replayed(r)
-		if err != nil {
-			return err
-		}
-		if job, err = do(r.Context(), job.ID); err != nil {
-			return err
-		}
-		r.audit(slog.String("state", string(job.State)))
-		return r.JSON(200, job)
+		return change(r, a.replayed, do, func(j replay.Job) (id, state string) { return j.ID, string(j.State) })
 	}
 }

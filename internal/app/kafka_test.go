@@ -440,30 +440,7 @@ func TestKafkaKillReprocess(t *testing.T) {
 	}
 	f.drained(2 * time.Minute)
 	f.apply(c, "mended")
-	job, err := c.Reprocess(t.Context(), client.Filter{Stream: "clickstream"}, false, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	killed, midway := 0, 0
-	for ; killed < 10; killed++ {
-		time.Sleep(time.Duration(rand.IntN(60)) * time.Millisecond) // the random point
-		s.kill()
-		s.start()
-		j, err := c.Job(t.Context(), job.ID)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !j.Ended() {
-			midway++
-		}
-	}
-	final, err := c.WaitJob(t.Context(), job.ID, 20*time.Millisecond, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if final.State != "done" {
-		t.Fatalf("the job is %s: %s", final.State, final.Error)
-	}
+	final, killed, midway := killReprocess(t, s, c, 60*time.Millisecond)
 	count := map[name]int{}
 	released := 0
 	for _, r := range f.read(f.out) {

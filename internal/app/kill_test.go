@@ -356,6 +356,36 @@ func TestKill(t *testing.T) {
 	}
 }
 
+// killReprocess reprocesses the whole quarantine, and kills the server at ten random points
+// that are at most so long after a start. It returns how the job ended, and how many of the
+// kills came before that.
+func killReprocess(t *testing.T, s *server, c *client.Client, within time.Duration) (final client.Job, killed, midway int) {
+	t.Helper()
+	job, err := c.Reprocess(t.Context(), client.Filter{Stream: "clickstream"}, false, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for ; killed < 10; killed++ {
+		time.Sleep(rand.N(within)) // the random point
+		s.kill()
+		s.start()
+		j, err := c.Job(t.Context(), job.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !j.Ended() {
+			midway++
+		}
+	}
+	if final, err = c.WaitJob(t.Context(), job.ID, 20*time.Millisecond, nil); err != nil {
+		t.Fatal(err)
+	}
+	if final.State != "done" {
+		t.Fatalf("the job is %s: %s", final.State, final.Error)
+	}
+	return final, killed, midway
+}
+
 // Promise 5: a reprocess job that is killed at random points and resumed releases each
 // entry exactly once.
 func TestKillReprocess(t *testing.T) {
@@ -394,30 +424,7 @@ func TestKillReprocess(t *testing.T) {
 	}
 	flush()
 	mendClickstream(t, c)
-	job, err := c.Reprocess(t.Context(), client.Filter{Stream: "clickstream"}, false, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	killed, midway := 0, 0
-	for ; killed < 10; killed++ {
-		time.Sleep(time.Duration(rand.IntN(25)) * time.Millisecond) // the random point
-		s.kill()
-		s.start()
-		j, err := c.Job(t.Context(), job.ID)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !j.Ended() {
-			midway++
-		}
-	}
-	final, err := c.WaitJob(t.Context(), job.ID, 20*time.Millisecond, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if final.State != "done" {
-		t.Fatalf("the job is %s: %s", final.State, final.Error)
-	}
+	final, killed, midway := killReprocess(t, s, c, 25*time.Millisecond)
 	found := find(t, s, c)
 	wrong := 0
 	for n := range victims {

@@ -84,19 +84,24 @@ func (c *Client) JobAction(ctx context.Context, id, action string) (Job, error) 
 
 // WaitJob reads the job every interval until it has ended, and reports each state.
 func (c *Client) WaitJob(ctx context.Context, id string, every time.Duration, report func(Job)) (Job, error) {
+	return wait(ctx, every, func() (Job, error) { return c.Job(ctx, id) }, report)
+}
+
+// wait reads something every interval until it has ended, and reports each state.
+func wait[T interface{ Ended() bool }](ctx context.Context, every time.Duration, read func() (T, error), report func(T)) (T, error) {
 	for {
-		j, err := c.Job(ctx, id)
+		now, err := read()
 		if err != nil {
-			return j, err
+			return now, err
 		}
 		if report != nil {
-			report(j)
+			report(now)
 		}
-		if j.Ended() {
-			return j, nil
+		if now.Ended() {
+			return now, nil
 		}
 		if err := sleep(ctx, every); err != nil {
-			return j, err
+			return now, err
 		}
 	}
 }

@@ -102,19 +102,5 @@ func (c *Client) ReplayAction(ctx context.Context, id, action string) (Replay, e
 
 // WaitReplay reads the replay every interval until it has ended, and reports each state.
 func (c *Client) WaitReplay(ctx context.Context, id string, every time.Duration, report func(Replay)) (Replay, error) {
-	for {
-		r, err := c.GetReplay(ctx, id)
-		if err != nil {
-			return r, err
-		}
-		if report != nil {
-			report(r)
-		}
-		if r.Ended() {
-			return r, nil
-		}
-		if err := sleep(ctx, every); err != nil {
-			return r, err
-		}
-	}
+	return wait(ctx, every, func() (Replay, error) { return c.GetReplay(ctx, id) }, report)
 }

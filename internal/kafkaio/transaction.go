@@ -83,6 +83,15 @@ func (p *Producer) askCoordinator(ctx context.Context, req protocol.Message) (pr
 	return p.c.ask(ctx, attemptTimeout, &toTransaction{direct: p.c.direct(req), id: p.cfg.TransactionalID})
 }
 
+// tell is askCoordinator for a request that says who the producer is.
+func (p *Producer) tell(ctx context.Context, request func(who identity) protocol.Message) (protocol.Message, error) {
+	who, err := p.identity(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return p.askCoordinator(ctx, request(who))
+}
+
 // step begins a step of a transaction and bounds its time. The caller calls end.
 func (p *Producer) step(ctx context.Context) (bounded context.Context, end func(), err error) {
 	if p.cfg.TransactionalID == "" {
@@ -206,13 +215,11 @@ func (p *Producer) join(ctx context.Context, topic string, groups []group) error
 }
 
 func (p *Producer) addPartitions(ctx context.Context, topic string, ids []int32) error {
-	who, err := p.identity(ctx)
-	if err != nil {
-		return err
-	}
-	res, err := p.askCoordinator(ctx, &addpartitionstotxn.Request{
-		TransactionalID: p.cfg.TransactionalID, ProducerID: who.id, ProducerEpoch: who.epoch,
-		Topics: []addpartitionstotxn.RequestTopic{{Name: topic, Partitions: ids}},
+	res, err := p.tell(ctx, func(who identity) protocol.Message {
+		return &addpartitionstotxn.Request{
+			TransactionalID: p.cfg.TransactionalID, ProducerID: who.id, ProducerEpoch: who.epoch,
+			Topics: []addpartitionstotxn.RequestTopic{{Name: topic, Partitions: ids}},
+		}
 	})
 	if err != nil {
 		return err
@@ -259,12 +266,10 @@ func (p *Producer) SendOffsets(ctx context.Context, g GroupIdentity, offsets map
 }
 
 func (p *Producer) addGroup(ctx context.Context, group string) error {
-	who, err := p.identity(ctx)
-	if err != nil {
-		return err
-	}
-	res, err := p.askCoordinator(ctx, &addoffsetstotxn.Request{
-		TransactionalID: p.cfg.TransactionalID, ProducerID: who.id, ProducerEpoch: who.epoch, GroupID: group,
+	res, err := p.tell(ctx, func(who identity) protocol.Message {
+		return &addoffsetstotxn.Request{
+			TransactionalID: p.cfg.TransactionalID, ProducerID: who.id, ProducerEpoch: who.epoch, GroupID: group,
+		}
 	})
 	if err != nil {
 		return err
@@ -374,12 +379,10 @@ func (p *Producer) Abort(ctx context.Context) error {
 }
 
 func (p *Producer) endTransaction(ctx context.Context, commit bool) error {
-	who, err := p.identity(ctx)
-	if err != nil {
-		return err
-	}
-	res, err := p.askCoordinator(ctx, &endtxn.Request{
-		TransactionalID: p.cfg.TransactionalID, ProducerID: who.id, ProducerEpoch: who.epoch, Committed: commit,
+	res, err := p.tell(ctx, func(who identity) protocol.Message {
+		return &endtxn.Request{
+			TransactionalID: p.cfg.TransactionalID, ProducerID: who.id, ProducerEpoch: who.epoch, Committed: commit,
+		}
 	})
 	if err != nil {
 		return err
