@@ -37,6 +37,7 @@ var arrows = map[string][]string{
 	"internal/auth":                     {"internal/db"},
 	"internal/config":                   {"internal/yamlread", "internal/auth", "internal/jsonread"},
 	"schemas":                           {"internal/db", "internal/jsonread"},
+	"schemas/infer":                     {"schemas", "internal/jsonread"},
 	"rules":                             {"schemas", "internal/db", "internal/jsonread", "internal/yamlread", "internal/cloudevents"},
 	"quarantine":                        {"internal/db"},
 	"gateway":                           {"internal/db", "internal/jsonread"},
@@ -45,7 +46,7 @@ var arrows = map[string][]string{
 	"internal/catalog":                  {"gateway", "rules", "schemas", "internal/db", "internal/yamlread", "internal/jsonread"},
 	"gateway/admin":                     {"gateway", "gateway/replay", "quarantine", "rules", "schemas", "internal/catalog", "internal/auth", "internal/db", "internal/web", "internal/yamlread", "internal/jsonread"},
 	"internal/app":                      {"gateway", "gateway/sink", "gateway/httpin", "gateway/admin", "gateway/kafka", "gateway/replay", "internal/kafkaio", "quarantine", "rules", "schemas", "metrics", "internal/catalog", "internal/auth", "internal/config", "internal/db", "internal/web", "internal/jsonread"},
-	"cmd/lazaret":                       {"internal/app", "internal/client", "internal/config", "internal/catalog", "internal/auth", "internal/db", "internal/workload", "internal/kafkaio", "internal/jsonread", "internal/yamlread", "rules", "schemas", "gateway/sink", "examples"},
+	"cmd/lazaret":                       {"internal/app", "internal/client", "internal/config", "internal/catalog", "internal/auth", "internal/db", "internal/workload", "internal/kafkaio", "internal/jsonread", "internal/yamlread", "rules", "schemas", "schemas/infer", "gateway/sink", "examples"},
 	"examples/github-webhooks":          {"examples/github-webhooks/webhooks", "internal/client"},
 	"examples/github-webhooks/webhooks": {},
 }

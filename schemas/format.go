@@ -1,6 +1,9 @@
 package schemas
 
-import "errors"
+import (
+	"encoding/json"
+	"errors"
+)
 
 // format is a format that this package judges in the schema library's place.
 type format struct {
@@ -46,4 +49,23 @@ func formats() []format {
 		{"duration", "RFC 3339, appendix A", "accepts units that leave one out, as in P1Y2D", isDuration},
 		{"period", "RFC 3339, appendix A", "as date-time and duration", isPeriod},
 	}
+}
+
+// FormatCheck returns the check of a format as compiled schemas assert it, for whoever
+// writes schemas; nil if schemas do not check the format. It is safe for concurrent use.
+func FormatCheck(name string) func(string) bool {
+	for _, own := range formats() {
+		if own.name == name {
+			return own.check
+		}
+	}
+	document, err := json.Marshal(map[string]string{"format": name})
+	if err != nil {
+		return nil
+	}
+	s, err := Compile(document, Options{})
+	if err != nil || s.root.Format == nil {
+		return nil
+	}
+	return formatCheck(s.root.Format)
 }

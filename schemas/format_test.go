@@ -118,3 +118,27 @@ func library(t *testing.T, format string) *jsonschema.Schema {
 	}
 	return s
 }
+
+// FormatCheck says what a compiled schema says.
+func TestFormatCheck(t *testing.T) {
+	values := []string{"", "a", "2026-01-02T03:04:05Z", "2026-01-02", "03:04:05Z", "a@example.com", "https://example.com/", "192.0.2.1", "::1", "example.com", "0d7f1b4c-9a4e-4b59-9d63-0a2f4f7bb1cd", "[a-z]", "/a", "1.2.3"}
+	for _, name := range []string{"date-time", "date", "time", "email", "uri", "ipv4", "ipv6", "hostname", "uuid", "regex", "json-pointer"} {
+		s, err := Compile([]byte(`{"format":"`+name+`"}`), Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		check := FormatCheck(name)
+		for _, v := range values {
+			r, err := s.Judge([]byte(`"` + v + `"`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if good := len(r.Reasons) == 0; check(v) != good {
+				t.Errorf("%s: %q is %v, and %v by the schema", name, v, check(v), good)
+			}
+		}
+	}
+	if FormatCheck("idn-email") != nil || FormatCheck("no-such") != nil {
+		t.Error("a format that is not checked has a check")
+	}
+}
