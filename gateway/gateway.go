@@ -33,6 +33,8 @@ type Config struct {
 	Quarantine Quarantine
 	// Requests remembers idempotency keys; nil refuses requests that have one.
 	Requests *Requests
+	// Recent is told of what streams that ask for a sample have accepted. Optional.
+	Recent   Recent
 	Limits   Limits
 	Observer Observer
 	Log      *slog.Logger
@@ -185,7 +187,15 @@ func (g *Gateway) process(ctx context.Context, active *Active, req *Request, t *
 		}
 	}
 	g.conf.Observer.Ingested(req.Stream, counts)
+	g.sample(active, records)
 	return answer, nil
+}
+
+// sample shows what was accepted to whoever keeps a sample of it.
+func (g *Gateway) sample(active *Active, records []lazaret.Record) {
+	if active.Stream.Recent != nil && g.conf.Recent != nil {
+		g.conf.Recent.Accepted(&active.Stream, records)
+	}
 }
 
 // decide turns verdicts into what this request asks to be done. It returns true if an

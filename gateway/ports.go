@@ -61,3 +61,11 @@ type Catalog interface {
 	// ErrNotFound if there is none.
 	At(ctx context.Context, stream string, version int) (*Active, error)
 }
+
+// Recent may keep a sample of the events that a stream accepted. Implementations are quick,
+// and never fail what they are told of.
+type Recent interface {
+	// Accepted is told of the records of one request or batch when all of it is acknowledged
+	// or about to be; those that were accepted say so in their verdict.
+	Accepted(s *Stream, records []lazaret.Record)
+}

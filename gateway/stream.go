@@ -20,6 +20,9 @@ type Stream struct {
 	// Delivery is what holds for the events of the sources; default AtLeastOnce.
 	Delivery   Delivery        `json:"delivery,omitempty" yaml:"delivery"`
 	Quarantine *QuarantineSpec `json:"quarantine,omitempty" yaml:"quarantine"`
+	// Recent asks for a sample of what was accepted last; nil keeps none.
+	Recent    *RecentSpec    `json:"recent,omitempty" yaml:"recent"`
+	Evolution *EvolutionSpec `json:"evolution,omitempty" yaml:"evolution"`
 	// Version is set by the store: the stream's own version, from 1, which grows with
 	// every change of the stream, its schema version or its rule set.
 	Version int `json:"version,omitempty" yaml:"-"`

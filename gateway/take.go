@@ -62,7 +62,10 @@ func (g *Gateway) Take(ctx context.Context, t Taking) (acknowledged func(), err 
 	if t.Counts != nil {
 		*t.Counts = n
 	}
-	return func() { g.conf.Observer.Ingested(t.Stream, n) }, nil
+	return func() {
+		g.conf.Observer.Ingested(t.Stream, n)
+		g.sample(active, records)
+	}, nil
 }
 
 // Try judges the events as Take does, and says what Take would do with them. It writes

@@ -67,6 +67,8 @@ func (s *Stream) Validate() error {
 	v.sources(s)
 	v.delivery(s)
 	v.quarantine(s)
+	v.recent(s.Recent)
+	v.evolution(s.Evolution)
 	if len(v.Fields) > 0 {
 		return v
 	}

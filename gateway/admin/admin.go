@@ -26,6 +26,8 @@ type Config struct {
 	Jobs       *quarantine.Jobs
 	Replays    *replay.Jobs
 	Auth       *auth.Guard
+	// Impacts tries schemas on real traffic; nil: nobody can. Optional.
+	Impacts Impacts
 	// StoreReady says why the store takes no writes; nil if it does.
 	StoreReady func() error
 	// Metrics answers /metrics; nil: there is none. Optional.
@@ -113,6 +115,7 @@ func (a *API) routes() []route {
 	list := append(a.resourceRoutes(), a.quarantineRoutes()...)
 	list = append(list, a.jobRoutes()...)
 	list = append(list, a.replayRoutes()...)
+	list = append(list, a.impactRoutes()...)
 	return append(list, route{method: "GET", path: base + "/info", scope: auth.Read, do: a.info})
 }
 

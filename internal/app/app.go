@@ -15,11 +15,13 @@ import (
 	"github.com/lazaret/lazaret/gateway"
 	"github.com/lazaret/lazaret/gateway/admin"
 	"github.com/lazaret/lazaret/gateway/httpin"
+	"github.com/lazaret/lazaret/gateway/recent"
 	"github.com/lazaret/lazaret/gateway/replay"
 	"github.com/lazaret/lazaret/internal/auth"
 	"github.com/lazaret/lazaret/internal/catalog"
 	"github.com/lazaret/lazaret/internal/config"
 	"github.com/lazaret/lazaret/internal/db"
+	"github.com/lazaret/lazaret/internal/impact"
 	"github.com/lazaret/lazaret/internal/kafkaio"
 	"github.com/lazaret/lazaret/internal/web"
 	"github.com/lazaret/lazaret/metrics"
@@ -59,6 +61,8 @@ type App struct {
 	catalog  *catalog.Catalog
 	jobs     *quarantine.Jobs
 	replays  *replay.Jobs
+	recent   *recent.Samples
+	impacts  *impact.Meter
 	gateway  *gateway.Gateway
 	ports    []*port
 	failed   chan error
@@ -144,10 +148,12 @@ func (a *App) resources(ctx context.Context) (*quarantine.Store, error) {
 		return nil, err
 	}
 	a.sources = newSources(a.openSource, a.log)
+	a.recent = recent.New(nil)
+	a.onStop("samples", a.recent.Stop)
 	a.catalog, err = catalog.New(ctx, catalog.Config{
 		DB: a.db, Schemas: registry, Rules: sets, Streams: streams,
 		OpenSink: a.openSink, CheckSink: a.checkSink, CheckSource: a.checkSource,
-		OpenMirror: a.openMirror, OnActive: a.sources.follow,
+		OpenMirror: a.openMirror, OnActive: a.follow,
 		Quarantined: func(ctx context.Context, stream string) (int64, error) { return quarantined(ctx, store, stream) },
 		Limits:      a.cfg.JSONLimits(),
 		Reference:   a.cfg.Reference,
@@ -199,8 +205,11 @@ func (a *App) pipeline(ctx context.Context, store *quarantine.Store) error {
 		return err
 	}
 	a.onStop("reprocess jobs", a.jobs.Stop)
+	if a.impacts, err = impact.New(impact.Config{Catalog: a.catalog, Quarantine: store, Recent: a.recent}); err != nil {
+		return err
+	}
 	a.gateway, err = gateway.New(gateway.Config{
-		Catalog: a.catalog, Quarantine: store, Requests: requests,
+		Catalog: a.catalog, Quarantine: store, Requests: requests, Recent: a.recent,
 		Limits:   gateway.Limits{MaxInFlightBytes: int64(a.cfg.Limits.InFlight), MaxBatchEvents: a.cfg.Limits.BatchEvents},
 		Observer: observer{a.metrics}, Log: a.log,
 	})
@@ -222,7 +231,7 @@ func (a *App) listeners(store *quarantine.Store) error {
 		return fmt.Errorf("%w: limits.decoded and limits.in_flight: %w", ErrConfig, err)
 	}
 	manage, err := admin.New(admin.Config{
-		Catalog: a.catalog, Quarantine: store, Jobs: a.jobs, Replays: a.replays, Auth: a.guard, Metrics: a.metrics.Handler(),
+		Catalog: a.catalog, Quarantine: store, Jobs: a.jobs, Replays: a.replays, Impacts: a.impacts, Auth: a.guard, Metrics: a.metrics.Handler(),
 		Version: a.cfg.Version, StorePath: a.db.Path(), StoreReady: a.db.Ready,
 		BodyLimit: int64(a.cfg.Limits.AdminBody), Concurrency: a.cfg.Reprocess.Concurrency, Log: a.log,
 	})
@@ -253,6 +262,7 @@ func (a *App) Start(ctx context.Context) error {
 	}
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	a.wg.Go(func() { a.sweep(running) })
+	a.recent.Start()
 	a.onStop("background work", func(context.Context) error { cancel(); a.wg.Wait(); return nil })
 	reading, stop := context.WithCancel(running)
 	stopped := make(chan struct{})

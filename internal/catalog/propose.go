@@ -1,0 +1,62 @@
+package catalog
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/lazaret/lazaret/gateway"
+	"github.com/lazaret/lazaret/schemas"
+)
+
+// Proposed is a stream's active version as it would be with another schema.
+type Proposed struct {
+	// Active is the version that there is.
+	Active *gateway.Active
+	// Judge judges by the proposed schema and the stream's rules. It writes nothing.
+	Judge gateway.Judge
+	// Schema is the proposed schema, and Base the one that the version has.
+	Schema, Base *schemas.Schema
+}
+
+// Propose compiles and tries a document as the next version of the stream's subject, and
+// stores nothing. What is wrong with it is a *Refused; gateway.ErrNotFound if there is no
+// such stream, or if it has no schema.
+func (c *Catalog) Propose(ctx context.Context, stream string, document []byte) (*Proposed, error) {
+	now, ok := c.now.Load().streams[stream]
+	if !ok || now.Stream.Schema == nil {
+		return nil, fmt.Errorf("stream %q with a schema: %w", stream, gateway.ErrNotFound)
+	}
+	if now.broken != nil {
+		return nil, fmt.Errorf("the contract of stream %s does not compile: %w", stream, now.broken)
+	}
+	s := now.Stream
+	latest, err := c.conf.Schemas.Get(ctx, s.Schema.Subject, 0)
+	if err != nil {
+		return nil, err
+	}
+	s.SchemaVersion = latest.Number + 1
+	id := schemaID{s.Schema.Subject, s.SchemaVersion}
+	m := c.maker(map[schemaID]schemas.Version{id: {Subject: id.subject, Number: id.number, Document: document}}, nil)
+	v, err := m.version(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.conf.Try(ctx, document, m.options(ctx, id.subject)); err != nil {
+		return nil, schemaFault(id.subject, err)
+	}
+	active := now.Active
+	return &Proposed{Active: &active, Judge: v.Judge, Schema: v.schema, Base: now.schema}, nil
+}
+
+// JudgedBy names the streams whose active version is judged by the subject, by name.
+func (c *Catalog) JudgedBy(subject string) (list []gateway.Stream) {
+	streams := c.now.Load().streams
+	for _, name := range slices.Sorted(maps.Keys(streams)) {
+		if s := streams[name].Stream; s.Schema != nil && s.Schema.Subject == subject {
+			list = append(list, s)
+		}
+	}
+	return list
+}

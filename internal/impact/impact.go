@@ -1,0 +1,319 @@
+// Package impact says what a proposed schema would do to real traffic: it runs the proposed
+// version of a stream, with the stream's rules, over the sample of what the stream accepted
+// last and over what is in its quarantine, beside the version that is active. Nothing is
+// changed. How much is looked at is bounded, and the answer says how much that was.
+package impact
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/lazaret/lazaret"
+	"github.com/lazaret/lazaret/gateway"
+	"github.com/lazaret/lazaret/gateway/recent"
+	"github.com/lazaret/lazaret/internal/catalog"
+	"github.com/lazaret/lazaret/quarantine"
+)
+
+// Bounds on a query.
+const (
+	DefaultRecent  = 1000
+	DefaultEntries = 10_000
+	MaxEntries     = 100_000
+	within         = 30 * time.Second
+	maxAtOnce      = 2
+)
+
+// Config is what impacts are measured with. Recent may be nil.
+type Config struct {
+	Catalog    *catalog.Catalog
+	Quarantine *quarantine.Store
+	Recent     *recent.Samples
+}
+
+// Meter measures impacts, a few at a time. It is safe for concurrent use.
+type Meter struct {
+	conf  Config
+	slots chan struct{}
+}
+
+// New makes a Meter.
+func New(conf Config) (*Meter, error) {
+	if conf.Catalog == nil || conf.Quarantine == nil {
+		return nil, errors.New("impact: Config needs Catalog and Quarantine")
+	}
+	return &Meter{conf: conf, slots: make(chan struct{}, maxAtOnce)}, nil
+}
+
+// Query is a proposed schema, and what it is to be tried on.
+type Query struct {
+	Subject  string
+	Document []byte
+	// Stream is the one that is meant; "" is every stream that is judged by the subject.
+	Stream string
+	// Recent is how many of the events that were accepted last are looked at, and Entries how
+	// many of the quarantine's, the newest first.
+	Recent, Entries int
+	// Payloads puts the events' bytes into the examples.
+	Payloads bool
+}
+
+// Report is what a schema would do.
+type Report struct {
+	Subject string `json:"subject"`
+	// BaseVersion is the subject's latest version.
+	BaseVersion int      `json:"base_version"`
+	Streams     []Stream `json:"streams"`
+	// Summary is the report in words, a line each.
+	Summary []string `json:"summary"`
+}
+
+// Stream is what it would do to one stream.
+type Stream struct {
+	Stream string `json:"stream"`
+	// Pinned is the version that the stream names; it follows no new one.
+	Pinned     int        `json:"pinned,omitempty"`
+	Recent     Recent     `json:"recent"`
+	Quarantine Quarantine `json:"quarantine"`
+}
+
+// Recent is about what was accepted last.
+type Recent struct {
+	// Sampled is false if the stream keeps no sample: nothing is known then.
+	Sampled bool `json:"sampled"`
+	// Kept is how many events are in the sample, LookedAt how many of them were judged, and
+	// Passing how many of those pass today.
+	Kept     int `json:"kept"`
+	LookedAt int `json:"looked_at"`
+	Passing  int `json:"passing"`
+	// WouldRefuse is how many of those that pass today would be refused.
+	WouldRefuse int       `json:"would_refuse"`
+	From        time.Time `json:"from,omitzero"` // when the oldest and the newest were received
+	To          time.Time `json:"to,omitzero"`
+	// Redacted says which values are not in the sample; what depends on them is not judged.
+	Redacted *gateway.Redact `json:"redacted,omitempty"`
+	Reasons  []Group         `json:"reasons"`
+}
+
+// Quarantine is about the entries that are quarantined now.
+type Quarantine struct {
+	Entries  int64 `json:"entries"`
+	LookedAt int   `json:"looked_at"`
+	// Cut says that time was up before all that was asked for was looked at.
+	Cut bool `json:"cut,omitempty"`
+	// WouldRelease is how many of those looked at would pass, and do not today; PassToday
+	// is how many would pass if they were reprocessed as things are.
+	WouldRelease int `json:"would_release"`
+	PassToday    int `json:"pass_today"`
+	// Released are examples of entries that would pass, and Reasons why others would not.
+	Released []Example `json:"released"`
+	Reasons  []Group   `json:"reasons"`
+}
+
+// Group is a number of events that would be refused alike. An event with several reasons is
+// in several groups.
+type Group struct {
+	Code       lazaret.Code `json:"code"`
+	Path       string       `json:"path"` // array indices as *
+	SchemaPath string       `json:"schema_path,omitempty"`
+	Rule       string       `json:"rule,omitempty"`
+	Message    string       `json:"message"`
+	Events     int          `json:"events"`
+	Examples   []Example    `json:"examples"`
+}
+
+// Example is one event.
+type Example struct {
+	// ID is the id of the quarantine's entry; "" for an event of the sample.
+	ID       string        `json:"id,omitempty"`
+	EventID  string        `json:"event_id,omitempty"`
+	Received time.Time     `json:"received"`
+	Reason   string        `json:"reason,omitempty"` // the message for this very event
+	Path     string        `json:"path,omitempty"`   // its place in this very event
+	Payload  *string       `json:"payload,omitempty"`
+	event    func() []byte // for Payload
+}
+
+// Measure runs the proposed schema. What is wrong with it is a *catalog.Refused.
+func (m *Meter) Measure(ctx context.Context, q Query) (Report, error) {
+	select {
+	case m.slots <- struct{}{}:
+		defer func() { <-m.slots }()
+	case <-ctx.Done():
+		return Report{}, ctx.Err()
+	}
+	latest, err := m.conf.Catalog.Schemas().Get(ctx, q.Subject, 0)
+	if err != nil {
+		return Report{}, err
+	}
+	streams, err := m.streams(q)
+	if err != nil {
+		return Report{}, err
+	}
+	r := Report{Subject: q.Subject, BaseVersion: latest.Number, Streams: []Stream{}, Summary: []string{}}
+	asked, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	for _, s := range streams {
+		p, err := m.conf.Catalog.Propose(ctx, s.Name, q.Document)
+		if err != nil {
+			return Report{}, err
+		}
+		one := Stream{Stream: s.Name, Pinned: s.Schema.Version}
+		if one.Recent, err = m.recent(asked, p, q); err == nil {
+			one.Quarantine, err = m.quarantine(asked, p, q)
+		}
+		if err != nil {
+			return Report{}, err
+		}
+		r.Streams = append(r.Streams, one)
+		r.Summary = append(r.Summary, one.lines()...)
+	}
+	if len(streams) == 0 {
+		r.Summary = append(r.Summary, fmt.Sprintf("no stream is judged by the subject %s", q.Subject))
+	}
+	return r, nil
+}
+
+func (m *Meter) streams(q Query) ([]gateway.Stream, error) {
+	list := m.conf.Catalog.JudgedBy(q.Subject)
+	if q.Stream == "" {
+		return list, nil
+	}
+	for _, s := range list {
+		if s.Name == q.Stream {
+			return []gateway.Stream{s}, nil
+		}
+	}
+	return nil, fmt.Errorf("stream %q that is judged by the subject %s: %w", q.Stream, q.Subject, gateway.ErrNotFound)
+}
+
+// recent judges the sample by both versions.
+func (m *Meter) recent(ctx context.Context, p *catalog.Proposed, q Query) (Recent, error) {
+	r := Recent{Reasons: []Group{}}
+	if m.conf.Recent == nil {
+		return r, nil
+	}
+	sample, ok := m.conf.Recent.Last(p.Active.Stream.Name, q.Recent)
+	if !ok {
+		return r, nil
+	}
+	r.Sampled, r.Kept = true, sample.Kept
+	look := looker{}
+	if !sample.Redacted.IsZero() {
+		r.Redacted = &sample.Redacted
+		look.redactor = recent.NewRedactor(sample.Redacted)
+		look.all = sample.Redacted.All
+	}
+	groups := newGroups(q.Payloads)
+	for _, e := range sample.Events {
+		now, then, err := look.both(ctx, p, e)
+		if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			break // what was found until then is the answer
+		} else if err != nil {
+			return r, err
+		}
+		r.LookedAt++
+		if r.From = e.Received; r.LookedAt == 1 {
+			r.To = e.Received
+		}
+		if len(now.Reasons) > 0 {
+			continue
+		}
+		r.Passing++
+		if len(then.Reasons) > 0 {
+			r.WouldRefuse++
+			groups.add(then.Reasons, Example{EventID: now.ID, Received: e.Received, event: func() []byte { return e.Data }})
+		}
+	}
+	r.Reasons = groups.sorted()
+	return r, nil
+}
+
+// quarantine judges the newest entries by both versions.
+func (m *Meter) quarantine(ctx context.Context, p *catalog.Proposed, q Query) (Quarantine, error) {
+	stream := p.Active.Stream.Name
+	r := Quarantine{Released: []Example{}}
+	counts, err := m.conf.Quarantine.Counts(ctx)
+	if err != nil {
+		return r, err
+	}
+	for _, c := range counts {
+		if c.Stream == stream && c.Status == quarantine.Quarantined {
+			r.Entries = c.Entries
+		}
+	}
+	groups := newGroups(q.Payloads)
+	filter := quarantine.Filter{Stream: stream, Status: quarantine.Quarantined}
+	err = m.conf.Quarantine.Newest(ctx, filter, q.Entries, func(entry quarantine.Entry, event func() (*lazaret.Event, error)) error {
+		e, err := event()
+		if err != nil {
+			return err
+		}
+		then, err := p.Judge.Judge(ctx, e)
+		if err != nil {
+			return err
+		}
+		now, err := p.Active.Judge.Judge(ctx, e)
+		if err != nil {
+			return err
+		}
+		r.LookedAt++
+		example := Example{ID: entry.ID, EventID: entry.EventID, Received: entry.Received, event: func() []byte { return e.Data }}
+		switch {
+		case now.Status == lazaret.Accepted:
+			r.PassToday++
+		case then.Status == lazaret.Accepted:
+			r.WouldRelease++
+			if len(r.Released) < maxExamples {
+				r.Released = append(r.Released, example.shown(q.Payloads))
+			}
+		default:
+			groups.add(then.Reasons, example)
+		}
+		return nil
+	})
+	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		r.Cut, err = true, nil
+	}
+	r.Reasons = groups.sorted()
+	return r, err
+}
+
+// lines is a stream's report in words.
+func (s Stream) lines() (list []string) {
+	var b strings.Builder
+	fmt.Fprintf(&b, "stream %s: ", s.Stream)
+	if s.Recent.Sampled {
+		fmt.Fprintf(&b, "would refuse %s of the %s that pass today", number(int64(s.Recent.WouldRefuse)), number(int64(s.Recent.Passing)))
+	} else {
+		b.WriteString("keeps no sample of what it accepted (recent: {})")
+	}
+	fmt.Fprintf(&b, ", would release %s of %s entries", number(int64(s.Quarantine.WouldRelease)), number(int64(s.Quarantine.LookedAt)))
+	if int64(s.Quarantine.LookedAt) < s.Quarantine.Entries {
+		fmt.Fprintf(&b, " (the newest of %s)", number(s.Quarantine.Entries))
+	}
+	list = append(list, b.String())
+	if r := s.Recent.Redacted; r != nil {
+		what := strings.Join(r.Pointers, ", ")
+		if r.All {
+			what = "all values"
+		}
+		list = append(list, fmt.Sprintf("stream %s: the sample is redacted (%s): what depends on those values was not judged", s.Stream, what))
+	}
+	if s.Pinned > 0 {
+		list = append(list, fmt.Sprintf("stream %s names version %d and does not follow new ones", s.Stream, s.Pinned))
+	}
+	return list
+}
+
+// number writes 4120 as 4,120.
+func number(n int64) string {
+	text := fmt.Sprint(n)
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
+}
