@@ -18,6 +18,12 @@ type Options struct {
 	// Load returns the document of another subject's version. It is called while Compile
 	// runs, at most once for each document. Nil means that there are no other subjects.
 	Load func(subject string, version int) ([]byte, error)
+	// References are those of the document: a $ref that is the name of one leads to the
+	// version that it gives.
+	References []Reference
+	// LoadReferences returns the references of another subject's version, whose document
+	// Load has returned. Nil means that no other version has any.
+	LoadReferences func(subject string, version int) ([]Reference, error)
 	// Limits bound the payloads that the schema judges; the zero value stands
 	// for the defaults.
 	Limits jsonread.Limits
@@ -65,7 +71,10 @@ func compile(data []byte, opts Options) (*compilation, error) {
 		lint:      linter{freeMeta: opts.remote != nil},
 		documents: map[string]*document{},
 	}
-	value, err := c.add(rootURL, data)
+	if err := checkReferences(opts.References); err != nil {
+		return nil, err
+	}
+	value, err := c.add(rootURL, data, opts.References)
 	if err != nil {
 		return nil, err
 	}
@@ -90,9 +99,11 @@ func compile(data []byte, opts Options) (*compilation, error) {
 }
 
 // add reads and lints a document that takes part.
-func (c *compilation) add(url string, data []byte) (any, error) {
+func (c *compilation) add(url string, data []byte, refs []Reference) (any, error) {
 	doc, err := readDocument(url, data)
 	if err == nil {
+		doc.references = refs
+		doc.follow(refs)
 		c.documents[url] = doc
 		if c.total += len(data); c.total > maxTotal {
 			err = doc.fail("", "the schema and those that it refers to are larger than %d bytes together", maxTotal)

@@ -41,6 +41,8 @@ type document struct {
 	data    []byte
 	value   any
 	hasBase bool // an absolute $id is set somewhere in it
+
+	references []Reference // that were put into value
 }
 
 // pointer is how a place in this document is written in a CompileError or a SchemaPath.

@@ -11,6 +11,10 @@ var ErrNotFound = errors.New("no such schema")
 // ErrSubject is wrapped by what Put returns when the subject's name is not one.
 var ErrSubject = errors.New("not a subject name")
 
+// ErrTaken is wrapped by what Put returns when the id or the number that a draft asks for
+// is not free.
+var ErrTaken = errors.New("taken already")
+
 // CompileError says where a schema document is wrong, and what to do.
 type CompileError struct {
 	// Pointer is the JSON Pointer (RFC 6901) to the place in the document; "" is the

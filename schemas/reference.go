@@ -37,11 +37,15 @@ func (l loader) Load(target string) (any, error) {
 		return nil, &refusedError{fmt.Sprintf("the schema reaches more than %d documents through its references", maxDocuments)}
 	}
 	data, err := l.c.opts.Load(subject, version)
+	var refs []Reference
+	if err == nil && l.c.opts.LoadReferences != nil {
+		refs, err = l.c.opts.LoadReferences(subject, version)
+	}
 	if err != nil {
 		l.c.loadErr = err
 		return nil, &refusedError{fmt.Sprintf("%s cannot be followed: %v", target, err)}
 	}
-	return l.c.add(target, data)
+	return l.c.add(target, data, refs)
 }
 
 // parseReference reads "lazaret:subject:version".

@@ -2,9 +2,7 @@ package schemas
 
 import (
 	"context"
-	"crypto/sha256"
 	"database/sql"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"time"
@@ -13,7 +11,8 @@ import (
 )
 
 // migrations are the steps of the tables that this package owns. A subject's row outlives
-// its versions: it is what keeps numbers from being used again.
+// its versions: it is what keeps numbers from being used again. So does an id's: an id
+// stands for the same schema for ever.
 var migrations = []string{
 	`CREATE TABLE schema_subjects (
 		subject TEXT PRIMARY KEY,
@@ -27,11 +26,33 @@ var migrations = []string{
 		created  INTEGER NOT NULL,
 		PRIMARY KEY (subject, number)
 	) STRICT`,
+	`CREATE TABLE schema_ids (
+		id       INTEGER PRIMARY KEY,
+		identity TEXT    NOT NULL UNIQUE -- of the canonical document and its references; see identity
+	) STRICT`,
+	`INSERT INTO schema_ids (identity) SELECT hash FROM schema_versions GROUP BY hash ORDER BY MIN(created), MIN(number), hash`,
+	`ALTER TABLE schema_versions ADD COLUMN id INTEGER NOT NULL DEFAULT 0`,
+	`ALTER TABLE schema_versions ADD COLUMN refs TEXT NOT NULL DEFAULT ''`,      // a JSON array; '' for none
+	`ALTER TABLE schema_versions ADD COLUMN note TEXT NOT NULL DEFAULT ''`,      // why it was made
+	`ALTER TABLE schema_versions ADD COLUMN deleted INTEGER NOT NULL DEFAULT 0`, // when it was soft-deleted
+	`UPDATE schema_versions SET id = (SELECT id FROM schema_ids WHERE identity = hash)`,
+	`CREATE INDEX schema_versions_by_id ON schema_versions (id)`,
+	`CREATE TABLE schema_settings (
+		subject       TEXT PRIMARY KEY, -- '' stands for all
+		compatibility TEXT NOT NULL,    -- '' for none of its own
+		mode          TEXT NOT NULL
+	) STRICT`,
 }
 
 // Registry keeps schema documents as subjects with numbered versions. A version never
 // changes, and its number is never used again, not even after its subject was deleted.
 // It is safe for concurrent use.
+//
+// The same document with the same references has the same id, whichever subjects have it.
+//
+// A version that is soft-deleted is not the latest, is in no list and is not compared
+// with, but is still found by its number and by its id, so that what was made with it can
+// be read.
 type Registry struct {
 	db  *db.DB
 	now func() time.Time
@@ -39,20 +60,31 @@ type Registry struct {
 
 // Version is one schema document of a subject.
 type Version struct {
-	Subject  string
-	Number   int       // from 1
-	Hash     string    // SHA-256 of the canonical document, in hex
-	Document []byte    // as it was given, byte for byte
-	Created  time.Time // UTC
+	Subject    string
+	Number     int         // from 1
+	ID         int         // that of the document and its references, in all subjects
+	Hash       string      // SHA-256 of the canonical document, in hex
+	Document   []byte      // as it was given, byte for byte
+	References []Reference // by which the document names versions of other subjects
+	Note       string      // why it was made; may be empty
+	Created    time.Time   // UTC
+	Deleted    time.Time   // when it was soft-deleted; zero if it was not
 }
 
-// Subject is what there is of one subject.
-type Subject struct {
-	Name     string
-	Latest   int       // number of the newest version
-	Versions int       // how many there are
-	Updated  time.Time // when the newest was made, UTC
+// Live says whether the version is not deleted.
+func (v Version) Live() bool { return v.Deleted.IsZero() }
+
+// Draft is a version to be.
+type Draft struct {
+	Subject    string
+	Document   []byte
+	References []Reference
+	Note       string // why it is made; at most 200 bytes are kept
+	// ID and Number are those of a version that another registry had; 0 has them given.
+	ID, Number int
 }
+
+const maxNote = 200
 
 // NewRegistry opens the registry in the store, and makes its tables where they are missing.
 func NewRegistry(ctx context.Context, store *db.DB) (*Registry, error) {
@@ -63,40 +95,92 @@ func NewRegistry(ctx context.Context, store *db.DB) (*Registry, error) {
 }
 
 // Put stores a document as the subject's next version. If the latest version is the same
-// document, whatever its white space and the order of its members, that version is
-// returned and created is false. A document that an older version has makes a new
-// version, so that going back to it (as by a revert in git) makes it the latest.
+// document, whatever its white space and the order of its members, with the same
+// references, that version is returned and created is false. A document that an older
+// version has makes a new version, so that going back to it (as by a revert in git) makes
+// it the latest.
 //
-// Put checks that the document is a JSON object or boolean (else *CompileError) and that
-// the subject's name is one (else ErrSubject). It does not compile: do that before.
-func (r *Registry) Put(tx *db.Tx, subject string, document []byte) (v Version, created bool, err error) {
-	if !validSubject(subject) {
+// Put checks that the document is a JSON object or boolean and that the references are
+// well formed (else *CompileError), that the subject's name is one (else ErrSubject), and
+// that an ID or Number that the draft asks for is free (else ErrTaken). It does not
+// compile: do that before.
+func (r *Registry) Put(tx *db.Tx, d Draft) (v Version, created bool, err error) {
+	if !validSubject(d.Subject) {
 		return Version{}, false, fmt.Errorf("%w: a letter or digit, then at most 127 letters, digits, dots, underscores and hyphens", ErrSubject)
 	}
-	hash, err := Hash(document)
+	v = Version{Subject: d.Subject, Number: d.Number, Document: d.Document, References: d.References, Note: truncate(d.Note, maxNote)}
+	v.Created = db.Time(db.Micros(r.now()))
+	if v.Hash, err = Hash(d.Document); err != nil {
+		return Version{}, false, err
+	}
+	refs, err := packReferences(d.References)
 	if err != nil {
 		return Version{}, false, err
 	}
-	switch v, err = r.GetTx(tx, subject, 0); {
-	case err == nil && v.Hash == hash:
-		return v, false, nil
-	case err != nil && !errors.Is(err, ErrNotFound):
-		return Version{}, false, fmt.Errorf("schemas: put %s: %w", subject, err)
+	if v.ID, err = giveID(tx, identity(v.Hash, refs), d.ID); err != nil {
+		return Version{}, false, fmt.Errorf("schemas: put %s: %w", d.Subject, err)
 	}
-	v = Version{Subject: subject, Hash: hash, Document: document, Created: db.Time(db.Micros(r.now()))}
-	err = tx.QueryRow(`INSERT INTO schema_subjects (subject, last) VALUES (?, 1)
-		ON CONFLICT (subject) DO UPDATE SET last = last + 1 RETURNING last`, subject).Scan(&v.Number)
-	if err == nil {
-		_, err = tx.Exec(`INSERT INTO schema_versions (subject, number, hash, document, created) VALUES (?, ?, ?, ?, ?)`,
-			subject, v.Number, hash, document, db.Micros(v.Created))
+	switch latest, err := r.GetTx(tx, d.Subject, 0); {
+	case err == nil && latest.ID == v.ID && (d.Number == 0 || d.Number == latest.Number):
+		return latest, false, nil
+	case err != nil && !errors.Is(err, ErrNotFound):
+		return Version{}, false, fmt.Errorf("schemas: put %s: %w", d.Subject, err)
+	}
+	if err = giveNumber(tx, &v); err == nil {
+		_, err = tx.Exec(`INSERT INTO schema_versions (subject, number, hash, document, created, id, refs, note) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+			v.Subject, v.Number, v.Hash, v.Document, db.Micros(v.Created), v.ID, refs, v.Note)
 	}
 	if err != nil {
-		return Version{}, false, fmt.Errorf("schemas: put %s: %w", subject, err)
+		return Version{}, false, fmt.Errorf("schemas: put %s: %w", d.Subject, err)
 	}
 	return v, true, nil
 }
 
-// Get returns a version of a subject; number 0 is the latest. ErrNotFound if there is none.
+// maxID is the greatest id: it travels as four bytes.
+const maxID = 1<<31 - 1
+
+// giveID finds or gives the id of a schema; want, if it is not 0, is the one to give.
+func giveID(tx *db.Tx, identity string, want int) (id int, err error) {
+	err = tx.QueryRow(`SELECT id FROM schema_ids WHERE identity = ?`, identity).Scan(&id)
+	switch {
+	case err == nil && want != 0 && want != id:
+		return 0, fmt.Errorf("%w: this schema has the id %d already", ErrTaken, id)
+	case !errors.Is(err, sql.ErrNoRows):
+		return id, err
+	case want == 0:
+		err = tx.QueryRow(`INSERT INTO schema_ids (identity) VALUES (?) RETURNING id`, identity).Scan(&id)
+		return id, err
+	case want < 0 || want > maxID:
+		return 0, fmt.Errorf("%w: an id is 1 to %d", ErrTaken, maxID)
+	}
+	_, err = tx.Exec(`INSERT INTO schema_ids (id, identity) VALUES (?, ?)`, want, identity)
+	if db.IsConflict(err) {
+		err = fmt.Errorf("%w: the id %d is that of another schema", ErrTaken, want)
+	}
+	return want, err
+}
+
+// giveNumber gives the version the subject's next number, or the one that it asks for.
+func giveNumber(tx *db.Tx, v *Version) error {
+	if v.Number == 0 {
+		return tx.QueryRow(`INSERT INTO schema_subjects (subject, last) VALUES (?, 1)
+			ON CONFLICT (subject) DO UPDATE SET last = last + 1 RETURNING last`, v.Subject).Scan(&v.Number)
+	}
+	var last int
+	err := tx.QueryRow(`SELECT last FROM schema_subjects WHERE subject = ?`, v.Subject).Scan(&last)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return err
+	}
+	if v.Number <= last || v.Number > maxID {
+		return fmt.Errorf("%w: the number %d was given already, or is no number; the last is %d", ErrTaken, v.Number, last)
+	}
+	_, err = tx.Exec(`INSERT INTO schema_subjects (subject, last) VALUES (?, ?)
+		ON CONFLICT (subject) DO UPDATE SET last = excluded.last`, v.Subject, v.Number)
+	return err
+}
+
+// Get returns a version of a subject, also one that is soft-deleted; number 0 is the
+// latest that is not. ErrNotFound if there is none.
 func (r *Registry) Get(ctx context.Context, subject string, number int) (Version, error) {
 	return get(func(query string, args ...any) *sql.Row { return r.db.QueryRow(ctx, query, args...) }, subject, number)
 }
@@ -109,7 +193,7 @@ func (r *Registry) GetTx(tx *db.Tx, subject string, number int) (Version, error)
 func get(query func(string, ...any) *sql.Row, subject string, number int) (Version, error) {
 	var row *sql.Row
 	if number == 0 {
-		row = query(selectVersion+`WHERE subject = ? ORDER BY number DESC LIMIT 1`, subject)
+		row = query(selectVersion+`WHERE subject = ? AND deleted = 0 ORDER BY number DESC LIMIT 1`, subject)
 	} else {
 		row = query(selectVersion+`WHERE subject = ? AND number = ?`, subject, number)
 	}
@@ -125,80 +209,20 @@ func get(query func(string, ...any) *sql.Row, subject string, number int) (Versi
 	return v, nil
 }
 
-// Subjects lists the subjects that have a version, by name.
-func (r *Registry) Subjects(ctx context.Context) (list []Subject, err error) {
-	rows, err := r.db.Query(ctx, `SELECT subject, MAX(number), COUNT(*), MAX(created)
-		FROM schema_versions GROUP BY subject ORDER BY subject`)
-	if err != nil {
-		return nil, fmt.Errorf("schemas: list subjects: %w", err)
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		var s Subject
-		var updated int64
-		if err := rows.Scan(&s.Name, &s.Latest, &s.Versions, &updated); err != nil {
-			return nil, fmt.Errorf("schemas: list subjects: %w", err)
-		}
-		s.Updated = db.Time(updated)
-		list = append(list, s)
-	}
-	return list, rows.Err()
-}
-
-// Versions lists the versions of a subject, the oldest first. ErrNotFound if there are none.
-func (r *Registry) Versions(ctx context.Context, subject string) (list []Version, err error) {
-	rows, err := r.db.Query(ctx, selectVersion+`WHERE subject = ? ORDER BY number`, subject)
-	if err != nil {
-		return nil, fmt.Errorf("schemas: list versions: %w", err)
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		v, err := scan(rows)
-		if err != nil {
-			return nil, fmt.Errorf("schemas: list versions: %w", err)
-		}
-		list = append(list, v)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("schemas: list versions: %w", err)
-	}
-	if len(list) == 0 {
-		return nil, fmt.Errorf("%w: subject %s", ErrNotFound, truncate(subject, maxSubject))
-	}
-	return list, nil
-}
-
-// Delete removes a subject and all its versions. Whether something still needs them is for
-// the caller to know. ErrNotFound if there are none.
-func (r *Registry) Delete(tx *db.Tx, subject string) error {
-	result, err := tx.Exec(`DELETE FROM schema_versions WHERE subject = ?`, subject)
-	if err != nil {
-		return fmt.Errorf("schemas: delete %s: %w", truncate(subject, maxSubject), err)
-	}
-	if n, err := result.RowsAffected(); err == nil && n == 0 {
-		return fmt.Errorf("%w: subject %s", ErrNotFound, truncate(subject, maxSubject))
-	}
-	return nil
-}
-
-// Hash is the SHA-256, in hex, of a document without regard to white space and the order
-// of members. What is not a JSON object or boolean is a *CompileError.
-func Hash(document []byte) (string, error) {
-	doc, err := readDocument(rootURL, document)
-	if err != nil {
-		return "", err
-	}
-	sum := sha256.Sum256(appendCanonical(nil, doc.value))
-	return hex.EncodeToString(sum[:]), nil
-}
-
-const selectVersion = `SELECT subject, number, hash, document, created FROM schema_versions `
+const selectVersion = `SELECT subject, number, id, hash, document, refs, note, created, deleted FROM schema_versions `
 
 type scanner interface{ Scan(...any) error }
 
 func scan(row scanner) (v Version, err error) {
-	var created int64
-	err = row.Scan(&v.Subject, &v.Number, &v.Hash, &v.Document, &created)
+	var created, deleted int64
+	var refs string
+	if err := row.Scan(&v.Subject, &v.Number, &v.ID, &v.Hash, &v.Document, &refs, &v.Note, &created, &deleted); err != nil {
+		return v, err
+	}
 	v.Created = db.Time(created)
+	if deleted > 0 {
+		v.Deleted = db.Time(deleted)
+	}
+	v.References, err = unpackReferences(refs)
 	return v, err
 }

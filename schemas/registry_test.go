@@ -27,7 +27,7 @@ func openRegistry(t *testing.T, path string) (*Registry, *db.DB) {
 
 func put(ctx context.Context, r *Registry, store *db.DB, subject, document string) (v Version, created bool, err error) {
 	err = store.Write(ctx, func(tx *db.Tx) error {
-		v, created, err = r.Put(tx, subject, []byte(document))
+		v, created, err = r.Put(tx, Draft{Subject: subject, Document: []byte(document)})
 		return err
 	})
 	return v, created, err
@@ -84,7 +84,7 @@ func TestNumbersAreNeverUsedAgain(t *testing.T) {
 		}
 	}
 	remove := func() error {
-		return store.Write(t.Context(), func(tx *db.Tx) error { return r.Delete(tx, "s") })
+		return store.Write(t.Context(), func(tx *db.Tx) error { _, err := r.Delete(tx, "s", 0); return err })
 	}
 	if err := remove(); err != nil {
 		t.Fatal(err)
@@ -137,7 +137,7 @@ func TestGetTxSeesItsOwnChanges(t *testing.T) {
 	r, store := openRegistry(t, filepath.Join(t.TempDir(), "store.db"))
 	broken := errors.New("broken")
 	err := store.Write(t.Context(), func(tx *db.Tx) error {
-		if _, _, err := r.Put(tx, "s", []byte(`{}`)); err != nil {
+		if _, _, err := r.Put(tx, Draft{Subject: "s", Document: []byte(`{}`)}); err != nil {
 			return err
 		}
 		if v, err := r.GetTx(tx, "s", 0); err != nil || v.Number != 1 {

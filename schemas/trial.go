@@ -37,6 +37,8 @@ type trialRequest struct {
 	Documents map[string][]byte `json:"documents"` // by "lazaret:subject:version"
 	Limits    jsonread.Limits   `json:"limits"`
 	NoBudget  bool              `json:"no_budget"`
+	// References are those of each document; those of the one that is tried are under "".
+	References map[string][]Reference `json:"references"`
 }
 
 // trialLine is one line of what the child writes to its standard output.
@@ -64,9 +66,11 @@ func Try(ctx context.Context, document []byte, opts Options) error {
 		return err
 	}
 	request := trialRequest{Document: document, Name: opts.Name, Limits: opts.Limits, NoBudget: opts.noBudget, Documents: map[string][]byte{}}
+	request.References = map[string][]Reference{"": opts.References}
 	for url, doc := range c.documents {
 		if url != rootURL {
 			request.Documents[url] = doc.data
+			request.References[url] = doc.references
 		}
 	}
 	input, err := json.Marshal(request)

@@ -83,13 +83,16 @@ func try(stdin io.Reader, stdout io.Writer) int {
 // options are those that the parent compiled with.
 func (r trialRequest) options() Options {
 	return Options{
-		Name: r.Name, Limits: r.Limits, noBudget: r.NoBudget,
+		Name: r.Name, Limits: r.Limits, noBudget: r.NoBudget, References: r.References[""],
 		Load: func(subject string, version int) ([]byte, error) {
 			doc, ok := r.Documents[fmt.Sprintf("%s%s:%d", scheme, subject, version)]
 			if !ok {
 				return nil, ErrNotFound
 			}
 			return doc, nil
+		},
+		LoadReferences: func(subject string, version int) ([]Reference, error) {
+			return r.References[Reference{Subject: subject, Version: version}.target()], nil
 		},
 	}
 }

@@ -112,7 +112,8 @@ var (
 // routes is the admin API. A path with a fixed segment stands before one with a
 // parameter in its place.
 func (a *API) routes() []route {
-	list := append(a.resourceRoutes(), a.quarantineRoutes()...)
+	list := append(a.resourceRoutes(), a.schemaRoutes()...)
+	list = append(list, a.quarantineRoutes()...)
 	list = append(list, a.jobRoutes()...)
 	list = append(list, a.replayRoutes()...)
 	list = append(list, a.impactRoutes()...)
@@ -128,13 +129,6 @@ func (a *API) resourceRoutes() []route {
 		{method: "PUT", path: base + "/streams/:stream", scope: auth.Admin, about: inPath, query: writeParams, audit: true, do: a.put(catalog.KindStream, "stream")},
 		{method: "DELETE", path: base + "/streams/:stream", scope: auth.Admin, about: inPath, query: force, audit: true, do: a.remove(catalog.KindStream, "stream")},
 
-		{method: "GET", path: base + "/schemas", scope: auth.Read, query: pageParams, do: a.listSchemas},
-		{method: "GET", path: base + "/schemas/:subject", scope: auth.Read, do: a.getSchema},
-		{method: "GET", path: base + "/schemas/:subject/versions", scope: auth.Read, query: pageParams, do: a.schemaVersions},
-		{method: "GET", path: base + "/schemas/:subject/versions/:n", scope: auth.Read, do: a.getSchema},
-		{method: "PUT", path: base + "/schemas/:subject", scope: auth.Rules, query: writeParams, audit: true, do: a.put(catalog.KindSchema, "subject")},
-		{method: "DELETE", path: base + "/schemas/:subject", scope: auth.Rules, query: writeParams, audit: true, do: a.remove(catalog.KindSchema, "subject")},
-
 		{method: "GET", path: base + "/rules", scope: auth.Read, query: pageParams, do: a.listRules},
 		{method: "GET", path: base + "/rules/:stream", scope: auth.Read, about: inPath, do: a.getRules},
 		{method: "GET", path: base + "/rules/:stream/versions", scope: auth.Read, about: inPath, query: pageParams, do: a.ruleVersions},
@@ -142,7 +136,7 @@ func (a *API) resourceRoutes() []route {
 		{method: "PUT", path: base + "/rules/:stream", scope: auth.Rules, about: inPath, query: writeParams, audit: true, do: a.put(catalog.KindRuleSet, "stream")},
 		{method: "DELETE", path: base + "/rules/:stream", scope: auth.Rules, about: inPath, query: writeParams, audit: true, do: a.remove(catalog.KindRuleSet, "stream")},
 
-		{method: "POST", path: base + "/apply", scope: auth.Admin, query: writeParams, audit: true, do: a.apply},
+		{method: "POST", path: base + "/apply", scope: auth.Admin, query: force, audit: true, do: a.apply},
 	}
 }
 

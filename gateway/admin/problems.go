@@ -34,6 +34,9 @@ var statuses = []struct {
 	{catalog.ErrPrecondition, plain(412)},
 	{catalog.ErrInUse, plain(409)},
 	{catalog.ErrConflict, plain(409)},
+	{catalog.ErrMode, plain(409)},
+	{catalog.ErrLive, plain(409)},
+	{schemas.ErrTaken, plain(409)},
 	{catalog.ErrNotFound, plain(404)},
 	{gateway.ErrNotFound, plain(404)},
 	{schemas.ErrNotFound, plain(404)},
@@ -101,8 +104,19 @@ func problem(err error) error {
 // refusal shows everything that is wrong with what was to be applied.
 func refusal(r *catalog.Refused) *web.Problem {
 	p := &web.Problem{Status: 422, Title: "Refused", Detail: "This is not right yet, and was refused whole: nothing was changed."}
+	checks := map[string]*catalog.Check{}
 	for _, f := range r.Faults {
-		p.Errors = append(p.Errors, web.FieldError(f))
+		p.Errors = append(p.Errors, web.FieldError{
+			Resource: f.Resource, File: f.File, Line: f.Line, Column: f.Column, Pointer: f.Pointer, Message: f.Message, Snippet: f.Snippet,
+		})
+		if f.Check != nil {
+			checks[f.Resource] = f.Check
+		}
+	}
+	if len(checks) > 0 {
+		p.Members = struct {
+			Comparisons map[string]*catalog.Check `json:"comparisons"`
+		}{checks}
 	}
 	return p
 }

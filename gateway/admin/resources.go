@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -12,7 +11,6 @@ import (
 	"github.com/lazaret/lazaret/gateway"
 	"github.com/lazaret/lazaret/internal/catalog"
 	"github.com/lazaret/lazaret/rules"
-	"github.com/lazaret/lazaret/schemas"
 )
 
 // The forms of resources in answers. Each may be sent back in a PUT or in an apply.
@@ -21,15 +19,6 @@ type streamForm struct {
 	Kind catalog.Kind `json:"kind"`
 	gateway.Stream
 	Broken string `json:"broken,omitempty"` // why the contract does not compile
-}
-
-type schemaForm struct {
-	Kind    catalog.Kind    `json:"kind"`
-	Subject string          `json:"subject"`
-	Version int             `json:"version"`
-	Hash    string          `json:"hash"`
-	Created time.Time       `json:"created"`
-	Schema  json.RawMessage `json:"schema,omitempty"`
 }
 
 type ruleSetForm struct {
@@ -48,10 +37,6 @@ func (a *API) streamForm(s gateway.Stream) streamForm {
 		f.Broken = err.Error()
 	}
 	return f
-}
-
-func formOfSchema(v schemas.Version) schemaForm {
-	return schemaForm{catalog.KindSchema, v.Subject, v.Number, v.Hash, v.Created, v.Document}
 }
 
 func formOfRules(v rules.Version) ruleSetForm {
@@ -97,59 +82,6 @@ func (a *API) streamVersions(r *request) error {
 		return err
 	}
 	return r.JSON(200, map[string]any{"versions": part, "next": next})
-}
-
-func (a *API) listSchemas(r *request) error {
-	list, err := a.conf.Catalog.Schemas().Subjects(r.Context())
-	if err != nil {
-		return err
-	}
-	part, next, err := page(r, list, func(s schemas.Subject) string { return s.Name })
-	if err != nil {
-		return err
-	}
-	type form struct {
-		Subject  string    `json:"subject"`
-		Version  int       `json:"version"` // the latest
-		Versions int       `json:"versions"`
-		Updated  time.Time `json:"updated"`
-	}
-	forms := make([]form, len(part))
-	for i, s := range part {
-		forms[i] = form{s.Name, s.Latest, s.Versions, s.Updated}
-	}
-	return r.JSON(200, map[string]any{"schemas": forms, "next": next})
-}
-
-// getSchema answers with the version in the path, else the latest.
-func (a *API) getSchema(r *request) error {
-	n, err := r.number()
-	if err != nil {
-		return err
-	}
-	v, err := a.conf.Catalog.Schemas().Get(r.Context(), r.Param("subject"), n)
-	if err != nil {
-		return err
-	}
-	return r.tagged(catalog.SchemaTag(v), formOfSchema(v))
-}
-
-func (a *API) schemaVersions(r *request) error {
-	list, err := a.conf.Catalog.Schemas().Versions(r.Context(), r.Param("subject"))
-	if err != nil {
-		return err
-	}
-	slices.Reverse(list)
-	part, next, err := page(r, list, func(v schemas.Version) string { return numberKey(v.Number) })
-	if err != nil {
-		return err
-	}
-	forms := make([]schemaForm, len(part))
-	for i, v := range part {
-		v.Document = nil
-		forms[i] = formOfSchema(v)
-	}
-	return r.JSON(200, map[string]any{"versions": forms, "next": next})
 }
 
 func (a *API) listRules(r *request) error {
@@ -252,7 +184,11 @@ func (a *API) put(kind catalog.Kind, param string) func(*request) error {
 		if err != nil {
 			return err
 		}
-		return a.change(r, catalog.Change{Resource: res})
+		force, err := r.flag("force")
+		if err != nil {
+			return err
+		}
+		return a.change(r, catalog.Change{Resource: res, Force: force})
 	}
 }
 
@@ -276,13 +212,13 @@ func (a *API) change(r *request, ch catalog.Change) error {
 	if err := r.conditions(&ch); err != nil {
 		return err
 	}
-	r.audit(slog.String("resource", cut(ch.Resource.Key())), slog.Bool("dry_run", dry))
+	r.audit(slog.String("resource", cut(ch.Resource.Key())), slog.Bool("dry_run", dry), slog.Bool("force", ch.Force))
 	results, err := a.conf.Catalog.Apply(r.Context(), []catalog.Change{ch}, catalog.Options{DryRun: dry})
 	if err != nil {
 		return err
 	}
 	res := results[0]
-	r.audit(slog.String("action", string(res.Action)), slog.Int("version", res.Version))
+	r.audit(slog.String("action", string(res.Action)), slog.Int("version", res.Version), slog.Bool("forced", res.Forced))
 	if res.Tag != "" && !dry {
 		r.SetHeader("ETag", `"`+res.Tag+`"`)
 	}
@@ -295,6 +231,10 @@ func (a *API) change(r *request, ch catalog.Change) error {
 
 func (a *API) apply(r *request) error {
 	dry, err := r.flag("dry_run")
+	if err != nil {
+		return err
+	}
+	force, err := r.flag("force")
 	if err != nil {
 		return err
 	}
@@ -311,9 +251,9 @@ func (a *API) apply(r *request) error {
 	}
 	changes := make([]catalog.Change, len(resources))
 	for i, res := range resources {
-		changes[i].Resource = res
+		changes[i].Resource, changes[i].Force = res, force
 	}
-	r.audit(slog.Int("resources", len(resources)), slog.Bool("dry_run", dry))
+	r.audit(slog.Int("resources", len(resources)), slog.Bool("dry_run", dry), slog.Bool("force", force))
 	results, err := a.conf.Catalog.Apply(r.Context(), changes, catalog.Options{DryRun: dry})
 	if err != nil {
 		return err

@@ -28,12 +28,12 @@ func (c *Catalog) advise(ctx context.Context, changes []Change, p *plan, m *make
 		if v == nil || v.program == nil || s.Schema == nil {
 			continue
 		}
-		document, err := m.document(ctx, s.Schema.Subject, s.SchemaVersion)
+		stored, err := m.stored(ctx, s.Schema.Subject, s.SchemaVersion)
 		if err != nil {
 			return err
 		}
 		if r := p.about(s); r != nil {
-			r.Notices = append(r.Notices, undeclared(v.program, document, s.Schema.Subject)...)
+			r.Notices = append(r.Notices, undeclared(v.program, stored.Document, s.Schema.Subject)...)
 		}
 	}
 	return nil

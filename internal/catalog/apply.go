@@ -21,8 +21,20 @@ import (
 type Change struct {
 	Resource Resource
 	Delete   bool
-	// Force deletes a stream although it has entries in the quarantine.
+	// Force deletes a stream although it has entries in the quarantine, and puts a schema
+	// although it is not compatible, or nobody can tell.
 	Force bool
+	// Version is that of a Schema to delete, all if it is 0; of one to put it is the number
+	// that another registry gave it (see schemas.ModeImport), else 0.
+	Version int
+	// ID is the id that another registry gave a Schema to put, else 0.
+	ID int
+	// Soft takes a Schema to delete out of use, so that it is still found by number and id.
+	// Permanent deletes for good what was soft-deleted, and nothing else. With neither, all
+	// goes at once.
+	Soft, Permanent bool
+	// Note says why a Schema is put, and is kept with the version.
+	Note string
 	// IfMatch makes the change conditional: the resource must exist and have this tag, or
 	// any if it is "*". Empty: unconditional.
 	IfMatch string
@@ -56,6 +68,12 @@ type Result struct {
 	DryRun  bool     `json:"dry_run"`
 	Notices []string `json:"notices,omitempty"` // what else a person should know
 	Tag     string   `json:"-"`                 // the tag of what there is now; "" if deleted
+	// ID is that of a schema's document and references, in all subjects.
+	ID int `json:"id,omitempty"`
+	// Check is what a new version of a schema is to the earlier ones; nil if there was
+	// nothing to compare it with. Forced says that it was put although it is not compatible.
+	Check  *Check `json:"comparison,omitempty"`
+	Forced bool   `json:"forced,omitempty"`
 }
 
 // Key names the resource, as in "RuleSet/clickstream".
@@ -80,6 +98,7 @@ func (c *Catalog) Apply(ctx context.Context, changes []Change, opts Options) ([]
 	if err != nil {
 		return nil, err
 	}
+	changes = slices.Clone(changes) // a note may be added
 	made, err := c.compile(ctx, changes, planned)
 	if err != nil {
 		return nil, locate(err, changes)
@@ -154,6 +173,12 @@ func (c *Catalog) compile(ctx context.Context, changes []Change, p *plan) (map[s
 			return nil, err
 		}
 	}
+	refused, err := c.check(ctx, m, p, changes)
+	if err != nil {
+		return nil, err
+	} else if refused != nil {
+		faults.add(refused.Faults...)
+	}
 	for stream, v := range p.rules {
 		if _, err := m.program(ctx, stream, v.Number); err != nil {
 			if err := faults.take(err); err != nil {
@@ -191,7 +216,7 @@ func (c *Catalog) try(ctx context.Context, m *maker, list []schemas.Version) []e
 	group.SetLimit(max(1, runtime.GOMAXPROCS(0)))
 	for i, v := range list {
 		group.Go(func() error {
-			if err := c.conf.Try(ctx, v.Document, m.options(ctx, v.Subject)); err != nil {
+			if err := c.conf.Try(ctx, v.Document, m.options(ctx, v)); err != nil {
 				errs[i] = schemaFault(v.Subject, err)
 			}
 			return nil

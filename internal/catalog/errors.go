@@ -14,6 +14,10 @@ var (
 	ErrPrecondition = errors.New("precondition failed")
 	// ErrInUse: something that stays depends on what is to be deleted.
 	ErrInUse = errors.New("in use")
+	// ErrMode: the mode of the subject does not allow the change.
+	ErrMode = errors.New("not allowed by its mode")
+	// ErrLive: a version that is to be deleted for good was not soft-deleted before.
+	ErrLive = errors.New("not soft-deleted yet")
 	// ErrConflict: the store was changed by somebody else meanwhile; nothing was done.
 	ErrConflict = errors.New("changed meanwhile")
 )
@@ -33,6 +37,8 @@ type Fault struct {
 	Message string
 	// Snippet shows the line and a caret, where there is one.
 	Snippet string
+	// Check is the comparison that says so, of a schema that is not compatible; else nil.
+	Check *Check
 }
 
 // String is the fault on one line, with the snippet below it.

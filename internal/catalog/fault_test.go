@@ -158,7 +158,7 @@ func TestChangeMeanwhile(t *testing.T) {
 		}
 		meddle = false
 		return f.db.Write(ctx, func(tx *db.Tx) error {
-			_, _, err := f.conf.Schemas.Put(tx, "order", []byte(`{"title":"of somebody else"}`))
+			_, _, err := f.conf.Schemas.Put(tx, schemas.Draft{Subject: "order", Document: []byte(`{"title":"of somebody else"}`)})
 			return err
 		})
 	}

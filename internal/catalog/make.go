@@ -39,21 +39,26 @@ func (c *Catalog) maker(planned map[schemaID]schemas.Version, sets map[string]ru
 	return m
 }
 
-// document returns a schema version's document.
-func (m *maker) document(ctx context.Context, subject string, number int) ([]byte, error) {
+// stored returns a schema version.
+func (m *maker) stored(ctx context.Context, subject string, number int) (schemas.Version, error) {
 	if v, ok := m.planned[schemaID{subject, number}]; ok {
-		return v.Document, nil
+		return v, nil
 	}
-	v, err := m.c.conf.Schemas.Get(ctx, subject, number)
-	return v.Document, err
+	return m.c.conf.Schemas.Get(ctx, subject, number)
 }
 
-func (m *maker) options(ctx context.Context, subject string) schemas.Options {
+// options are those by which a version is compiled.
+func (m *maker) options(ctx context.Context, v schemas.Version) schemas.Options {
 	return schemas.Options{
-		Name:   subject,
+		Name: v.Subject, References: v.References,
 		Limits: m.c.conf.Limits, Reference: m.c.conf.Reference,
 		Load: func(subject string, number int) ([]byte, error) {
-			return m.document(ctx, subject, number)
+			other, err := m.stored(ctx, subject, number)
+			return other.Document, err
+		},
+		LoadReferences: func(subject string, number int) ([]schemas.Reference, error) {
+			other, err := m.stored(ctx, subject, number)
+			return other.References, err
 		},
 	}
 }
@@ -64,13 +69,13 @@ func (m *maker) schema(ctx context.Context, subject string, number int) (*schema
 	if s, ok := m.compiled[id]; ok {
 		return s, nil
 	}
-	doc, err := m.document(ctx, subject, number)
+	stored, err := m.stored(ctx, subject, number)
 	if errors.Is(err, schemas.ErrNotFound) {
 		return nil, refuse(Fault{Resource: key(KindSchema, subject), Message: fmt.Sprintf("there is no version %d of the schema %s", number, subject)})
 	} else if err != nil {
 		return nil, err
 	}
-	s, err := schemas.Compile(doc, m.options(ctx, subject))
+	s, err := schemas.Compile(stored.Document, m.options(ctx, stored))
 	if err != nil {
 		return nil, schemaFault(subject, err)
 	}
@@ -81,7 +86,7 @@ func (m *maker) schema(ctx context.Context, subject string, number int) (*schema
 // anything is the schema of a stream that has none.
 func (m *maker) anything(ctx context.Context) (*schemas.Schema, error) {
 	if m.c.conf.Reference {
-		return schemas.Compile([]byte("true"), m.options(ctx, ""))
+		return schemas.Compile([]byte("true"), m.options(ctx, schemas.Version{}))
 	}
 	return schemas.Any(m.c.conf.Limits), nil
 }

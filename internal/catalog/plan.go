@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/lazaret/lazaret/gateway"
 	"github.com/lazaret/lazaret/internal/db"
@@ -22,7 +21,8 @@ type plan struct {
 	rules   map[string]rules.Version     // those of the changes, by stream
 	streams []gateway.Stream             // every stream whose version changes, or that was put
 	deleted []string
-	follow  []string // the streams that change because of another resource
+	follow  []string  // the streams that change because of another resource
+	checks  []pending // the new versions that are to be compared with earlier ones
 	faults  []Fault
 }
 
@@ -144,8 +144,14 @@ func (s state) action(created bool) Action {
 	return Unchanged
 }
 
-// SchemaTag is the tag of a schema version, for ETag and Change.IfMatch.
-func SchemaTag(v schemas.Version) string { return tag(v.Number, v.Hash) }
+// SchemaTag is the tag of a schema version, whose subject has this compatibility level of
+// its own, for ETag and Change.IfMatch.
+func SchemaTag(v schemas.Version, own schemas.Level) string {
+	if own == "" {
+		return tag(v.Number, v.Hash)
+	}
+	return tag(v.Number, v.Hash) + "-" + string(own)
+}
 
 // RulesTag is the tag of a rule set's version.
 func RulesTag(v rules.Version) string { return tag(v.Number, v.Hash) }
@@ -155,28 +161,6 @@ func StreamTag(s gateway.Stream) string { return strconv.Itoa(s.Version) }
 
 func tag(number int, hash string) string {
 	return fmt.Sprintf("%d-%s", number, hash[:min(len(hash), 12)])
-}
-
-func (p *planner) putSchema(ch Change, r *Result) error {
-	latest, err := p.c.conf.Schemas.GetTx(p.tx, r.Name, 0)
-	if err != nil && !errors.Is(err, schemas.ErrNotFound) {
-		return err
-	}
-	before := state{exists: err == nil, version: latest.Number, tag: SchemaTag(latest)}
-	if err := before.check(ch); err != nil {
-		return err
-	}
-	v, created, err := p.c.conf.Schemas.Put(p.tx, r.Name, ch.Resource.Schema)
-	if errors.Is(err, schemas.ErrSubject) {
-		p.fault(Fault{Resource: r.Key(), Pointer: "/subject", Message: err.Error()})
-		return nil
-	} else if err != nil {
-		return p.take(schemaFault(r.Name, err))
-	}
-	id := schemaID{v.Subject, v.Number}
-	p.schemas[id], p.created[id] = v, created
-	r.Action, r.Version, r.Tag = before.action(created), v.Number, SchemaTag(v)
-	return nil
 }
 
 // take keeps faults and returns other errors.
@@ -269,57 +253,4 @@ func (p *planner) orphans(ch Change, r *Result) error {
 		r.Notices = append(r.Notices, fmt.Sprintf("%d entries stay in the quarantine without a stream", n))
 	}
 	return nil
-}
-
-func (p *planner) deleteSchema(ch Change, r *Result) error {
-	latest, err := p.c.conf.Schemas.GetTx(p.tx, r.Name, 0)
-	if err != nil && !errors.Is(err, schemas.ErrNotFound) {
-		return err
-	}
-	before := state{exists: err == nil, version: latest.Number, tag: SchemaTag(latest)}
-	if err := before.check(ch); err != nil {
-		return err
-	}
-	users, err := p.users(r.Name)
-	if err != nil {
-		return err
-	}
-	if len(users) > 0 {
-		return fmt.Errorf("schema %s is %w by %s", r.Name, ErrInUse, strings.Join(users, ", "))
-	}
-	r.Action, r.Version = Deleted, before.version
-	return p.c.conf.Schemas.Delete(p.tx, r.Name)
-}
-
-// users names the streams and the other schemas that need a subject.
-func (p *planner) users(subject string) (list []string, err error) {
-	streams, err := p.c.conf.Streams.ListTx(p.tx)
-	if err != nil {
-		return nil, err
-	}
-	for _, s := range streams {
-		if s.Schema != nil && s.Schema.Subject == subject {
-			list = append(list, "stream "+s.Name)
-		}
-	}
-	subjects, err := p.c.conf.Schemas.Subjects(p.ctx)
-	if err != nil {
-		return nil, err
-	}
-	for _, other := range subjects {
-		if other.Name == subject {
-			continue
-		}
-		versions, err := p.c.conf.Schemas.Versions(p.ctx, other.Name)
-		if err != nil {
-			return nil, err
-		}
-		for _, v := range versions {
-			// A mention outside of a $ref keeps the subject as well: better too careful.
-			if strings.Contains(string(v.Document), "lazaret:"+subject+":") {
-				list = append(list, fmt.Sprintf("schema %s version %d", v.Subject, v.Number))
-			}
-		}
-	}
-	return list, nil
 }

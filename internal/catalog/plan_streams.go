@@ -87,7 +87,7 @@ func (p *planner) putStream(s gateway.Stream) (created bool, next gateway.Stream
 	s.SchemaVersion, s.RuleSet, s.Version = 0, 0, 0
 	if s.Schema != nil {
 		v, err := p.c.conf.Schemas.GetTx(p.tx, s.Schema.Subject, s.Schema.Version)
-		if errors.Is(err, schemas.ErrNotFound) {
+		if errors.Is(err, schemas.ErrNotFound) || err == nil && !v.Live() {
 			p.fault(p.missing(s))
 			return false, s, nil
 		} else if err != nil {

@@ -38,12 +38,13 @@ func (c *Catalog) Propose(ctx context.Context, stream string, document []byte) (
 	}
 	s.SchemaVersion = latest.Number + 1
 	id := schemaID{s.Schema.Subject, s.SchemaVersion}
-	m := c.maker(map[schemaID]schemas.Version{id: {Subject: id.subject, Number: id.number, Document: document}}, nil)
+	next := schemas.Version{Subject: id.subject, Number: id.number, Document: document, References: latest.References}
+	m := c.maker(map[schemaID]schemas.Version{id: next}, nil)
 	v, err := m.version(ctx, s)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.conf.Try(ctx, document, m.options(ctx, id.subject)); err != nil {
+	if err := c.conf.Try(ctx, document, m.options(ctx, next)); err != nil {
 		return nil, schemaFault(id.subject, err)
 	}
 	active := now.Active

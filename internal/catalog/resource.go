@@ -7,6 +7,7 @@ import (
 	"github.com/lazaret/lazaret/gateway"
 	"github.com/lazaret/lazaret/internal/yamlread"
 	"github.com/lazaret/lazaret/rules"
+	"github.com/lazaret/lazaret/schemas"
 )
 
 // Kind says what a resource is.
@@ -32,6 +33,11 @@ type Resource struct {
 	Name string
 	// Schema is the JSON Schema of a Schema.
 	Schema json.RawMessage
+	// References give names to versions of other subjects, for the $refs of a Schema.
+	References []schemas.Reference
+	// Compatibility is what a Schema's new versions must be to the earlier ones, from this
+	// one on; empty leaves that as it is.
+	Compatibility schemas.Level
 	// Rules are those of a RuleSet.
 	Rules []rules.Rule
 	// Stream is that of a Stream; its Name is the Name above.
@@ -70,10 +76,12 @@ func (r Resource) MarshalJSON() ([]byte, error) {
 	switch r.Kind {
 	case KindSchema:
 		return json.Marshal(struct {
-			Kind    Kind            `json:"kind"`
-			Subject string          `json:"subject"`
-			Schema  json.RawMessage `json:"schema"`
-		}{r.Kind, r.Name, r.Schema})
+			Kind          Kind                `json:"kind"`
+			Subject       string              `json:"subject"`
+			Compatibility schemas.Level       `json:"compatibility,omitempty"`
+			References    []schemas.Reference `json:"references,omitempty"`
+			Schema        json.RawMessage     `json:"schema"`
+		}{r.Kind, r.Name, r.Compatibility, r.References, r.Schema})
 	case KindRuleSet:
 		return json.Marshal(struct {
 			Kind   Kind         `json:"kind"`
@@ -93,13 +101,24 @@ func (r Resource) MarshalJSON() ([]byte, error) {
 // (version, created and the like) may be sent back and are ignored.
 
 type schemaForm struct {
-	Kind    string          `yaml:"kind"`
-	Subject string          `yaml:"subject"`
-	Schema  json.RawMessage `yaml:"schema"`
-	File    string          `yaml:"file"`
-	Version any             `yaml:"version"`
-	Hash    any             `yaml:"hash"`
-	Created any             `yaml:"created"`
+	Kind          string          `yaml:"kind"`
+	Subject       string          `yaml:"subject"`
+	Compatibility string          `yaml:"compatibility"`
+	References    []referenceForm `yaml:"references"`
+	Schema        json.RawMessage `yaml:"schema"`
+	File          string          `yaml:"file"`
+	Version       any             `yaml:"version"`
+	ID            any             `yaml:"id"`
+	Hash          any             `yaml:"hash"`
+	Note          any             `yaml:"note"`
+	Created       any             `yaml:"created"`
+	Deleted       any             `yaml:"deleted"`
+}
+
+type referenceForm struct {
+	Name    string `yaml:"name"`
+	Subject string `yaml:"subject"`
+	Version int    `yaml:"version"`
 }
 
 type ruleSetForm struct {
@@ -186,6 +205,16 @@ func parseSchema(doc yamlread.Document, readFile func(string) ([]byte, error)) (
 		return Resource{}, err
 	}
 	r := Resource{Kind: KindSchema, Name: f.Subject, Schema: f.Schema}
+	for _, ref := range f.References {
+		r.References = append(r.References, schemas.Reference(ref))
+	}
+	if f.Compatibility != "" {
+		level, err := schemas.ParseLevel(f.Compatibility)
+		if err != nil {
+			return r, doc.Error("/compatibility", err.Error())
+		}
+		r.Compatibility = level
+	}
 	r.locate = func(pointer string) (yamlread.Position, bool) { return doc.Locate("/schema" + pointer) }
 	switch {
 	case f.Subject == "":

@@ -1,0 +1,263 @@
+package catalog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/lazaret/lazaret/internal/db"
+	"github.com/lazaret/lazaret/schemas"
+)
+
+// maxCompared is how many earlier versions a new one is compared with. If there are more
+// under a level that wants all, nobody can tell.
+const maxCompared = 100
+
+// Check is what a new version of a schema is to the earlier ones under a level.
+type Check struct {
+	Level  schemas.Level  `json:"level"`
+	Answer schemas.Answer `json:"answer"`
+	// Against are the numbers of the versions that it was compared with.
+	Against []int   `json:"against,omitempty"`
+	Breaks  []Break `json:"breaks,omitempty"`
+	Doubts  []Doubt `json:"doubts,omitempty"`
+}
+
+// Break is a break, and the number of the version that it is with.
+type Break struct {
+	Version int `json:"version"`
+	schemas.Break
+}
+
+// Doubt is a doubt, and the number of the version that it is about.
+type Doubt struct {
+	Version int `json:"version"`
+	schemas.Doubt
+}
+
+// pending is a new version that is to be compared with the earlier ones.
+type pending struct {
+	result  *Result
+	id      schemaID
+	level   schemas.Level
+	earlier []schemas.Version
+	force   bool
+}
+
+// compare holds a new version against earlier ones, the oldest first.
+func (m *maker) compare(ctx context.Context, level schemas.Level, newer *schemas.Schema, earlier []schemas.Version) (*Check, error) {
+	check := &Check{Level: level, Answer: schemas.Compatible}
+	if level == schemas.LevelNone || len(earlier) == 0 {
+		return check, nil
+	}
+	if !level.Transitive() {
+		earlier = earlier[len(earlier)-1:]
+	}
+	if len(earlier) > maxCompared {
+		check.doubt(0, "versions", fmt.Sprintf("there are %d earlier versions; at most %d are compared", len(earlier), maxCompared))
+		return check, nil
+	}
+	var compiled []*schemas.Schema
+	for _, v := range earlier {
+		s, err := m.schema(ctx, v.Subject, v.Number)
+		var refused *Refused
+		if errors.As(err, &refused) {
+			check.doubt(v.Number, "schema", fmt.Sprintf("version %d does not compile any more: %s", v.Number, refused.Faults[0].Message))
+			continue
+		} else if err != nil {
+			return nil, err
+		}
+		compiled, check.Against = append(compiled, s), append(check.Against, v.Number)
+	}
+	check.add(schemas.Compare(level, newer, compiled...))
+	return check, nil
+}
+
+// add takes over a comparison with the versions of c.Against.
+func (c *Check) add(found schemas.Comparison) {
+	for _, b := range found.Breaks {
+		c.Breaks = append(c.Breaks, Break{c.version(b.Earlier), b})
+	}
+	for _, d := range found.Doubts {
+		c.Doubts = append(c.Doubts, Doubt{c.version(d.Earlier), d})
+	}
+	if found.Answer == schemas.Incompatible || c.Answer == schemas.Compatible {
+		c.Answer = found.Answer
+	}
+}
+
+// version is the number of one of the versions that were compared with.
+func (c *Check) version(i int) int {
+	if i < 0 || i >= len(c.Against) {
+		return 0
+	}
+	return c.Against[i]
+}
+
+func (c *Check) doubt(version int, construct, message string) {
+	c.Answer = schemas.Undecided
+	c.Doubts = append(c.Doubts, Doubt{version, schemas.Doubt{Direction: schemas.Backward, Construct: construct, Message: message}})
+}
+
+// Messages says, a line each, why the answer is not that it is compatible. The witnesses are
+// made from the schemas, and hold nothing out of any event.
+func (c *Check) Messages() (list []string) {
+	for _, b := range c.Breaks {
+		list = append(list, b.line(c.Level))
+	}
+	for _, d := range c.Doubts {
+		list = append(list, d.line(c.Level))
+	}
+	return list
+}
+
+// maxShown is how much of a witness or of a keyword's value a message shows.
+const maxShown = 200
+
+func shown(raw []byte) string {
+	if len(raw) > maxShown {
+		return strings.ToValidUTF8(string(raw[:maxShown]), "") + "…"
+	}
+	return string(raw)
+}
+
+func (b Break) line(level schemas.Level) string {
+	from, to := fmt.Sprintf("version %d", b.Version), "this one"
+	if b.Direction == schemas.Forward {
+		from, to = to, from
+	}
+	return fmt.Sprintf("not %s: %s; %s accepts %s and %s refuses it", level, b.Message, from, shown(b.Witness), to)
+}
+
+func (d Doubt) line(level schemas.Level) string {
+	return fmt.Sprintf("whether it is %s to version %d cannot be decided: %s", level, d.Version, d.Message)
+}
+
+// faults are what is said of a schema that is not compatible.
+func (c *Check) faults(subject string) (list []Fault) {
+	add := func(direction schemas.Direction, pointer, message string) {
+		if direction == schemas.Forward { // the pointer is into the earlier version
+			if pointer != "" {
+				message = fmt.Sprintf("%s (at %s of the earlier version)", message, pointer)
+			}
+			pointer = ""
+		}
+		list = append(list, Fault{Resource: key(KindSchema, subject), Pointer: pointer, Message: message, Check: c})
+	}
+	for _, b := range c.Breaks {
+		add(b.Direction, b.Pointer, b.line(c.Level))
+	}
+	for _, d := range c.Doubts {
+		add(d.Direction, d.Pointer, d.line(c.Level)+"; force it if you know better")
+	}
+	return list
+}
+
+// check compares the new versions of a plan with the earlier ones.
+func (c *Catalog) check(ctx context.Context, m *maker, p *plan, changes []Change) (*Refused, error) {
+	var found faults
+	for _, one := range p.checks {
+		newer, err := m.schema(ctx, one.id.subject, one.id.number)
+		if err != nil {
+			continue // said elsewhere
+		}
+		check, err := m.compare(ctx, one.level, newer, one.earlier)
+		if err != nil {
+			return nil, err
+		}
+		if one.result.Check = check; check.Answer != schemas.Incompatible {
+			continue
+		}
+		if !one.force {
+			found.add(check.faults(one.id.subject)...)
+			continue
+		}
+		one.result.Forced = true
+		one.result.Notices = append(one.result.Notices, "forced: it is not compatible, or nobody can tell")
+		one.result.Notices = append(one.result.Notices, check.Messages()...)
+		for i, ch := range changes {
+			if ch.Resource.Key() == one.result.Key() && ch.Note == "" {
+				changes[i].Note = fmt.Sprintf("forced: %s under %s", check.Answer, check.Level)
+			}
+		}
+	}
+	if len(found.list) > 0 {
+		return &Refused{found.list}, nil
+	}
+	return nil, nil
+}
+
+// CheckSchema says what a schema would be as its subject's next version: to the version
+// with this number, or with 0 to those that the level asks for. The level is the
+// subject's, unless the resource has one. Nothing is changed.
+//
+// Errors: *Refused if the schema itself is wrong, schemas.ErrNotFound if there is no such
+// version.
+func (c *Catalog) CheckSchema(ctx context.Context, res Resource, number int) (*Check, error) {
+	level := res.Compatibility
+	if level == "" {
+		settings, err := c.conf.Schemas.Effective(ctx, res.Name)
+		if err != nil {
+			return nil, err
+		}
+		level = settings.Level
+	}
+	var earlier []schemas.Version
+	if number != 0 {
+		v, err := c.conf.Schemas.Get(ctx, res.Name, number)
+		if err != nil {
+			return nil, err
+		}
+		earlier = []schemas.Version{v}
+	} else {
+		var err error
+		if earlier, err = c.conf.Schemas.List(ctx, schemas.Query{Subject: res.Name}); err != nil {
+			return nil, err
+		}
+	}
+	m := c.maker(nil, nil)
+	next := schemas.Version{Subject: res.Name, Document: res.Schema, References: res.References}
+	newer, err := schemas.Compile(next.Document, m.options(ctx, next))
+	if err != nil {
+		return nil, schemaFault(res.Name, err)
+	}
+	return m.compare(ctx, level, newer, earlier)
+}
+
+// SetCompatibility sets the level of a subject, or with the subject "" that of all that
+// have none of their own; an empty level unsets it. schemas.ErrSubject if the name is not one.
+func (c *Catalog) SetCompatibility(ctx context.Context, subject string, level schemas.Level) error {
+	return c.set(ctx, subject, func(_ *db.Tx, s *schemas.Settings) error { s.Level = level; return nil })
+}
+
+// SetMode sets the mode of a subject, or with the subject "" that of all that have none of
+// their own; an empty mode unsets it. ErrMode if ModeImport is asked for where there are
+// versions already, unless it is forced; schemas.ErrSubject if the name is not one.
+func (c *Catalog) SetMode(ctx context.Context, subject string, mode schemas.Mode, force bool) error {
+	return c.set(ctx, subject, func(tx *db.Tx, s *schemas.Settings) error {
+		if s.Mode = mode; mode != schemas.ModeImport || force {
+			return nil
+		}
+		list, err := c.conf.Schemas.List(ctx, schemas.Query{Subject: subject, Limit: 1})
+		if err == nil && len(list) > 0 {
+			err = fmt.Errorf("the mode %s is %w: there are versions already, such as %s version %d; force it if you know better", mode, ErrMode, list[0].Subject, list[0].Number)
+		}
+		return err
+	})
+}
+
+func (c *Catalog) set(ctx context.Context, subject string, change func(*db.Tx, *schemas.Settings) error) error {
+	c.applying.Lock()
+	defer c.applying.Unlock()
+	return c.conf.DB.Write(ctx, func(tx *db.Tx) error {
+		s, err := c.conf.Schemas.SettingsTx(tx, subject)
+		if err != nil {
+			return err
+		}
+		if err := change(tx, &s); err != nil {
+			return err
+		}
+		return c.conf.Schemas.Set(tx, subject, s)
+	})
+}
