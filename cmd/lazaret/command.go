@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -26,15 +27,15 @@ const (
 func (e *env) prints(cmd *cobra.Command, forms ...string) *cobra.Command {
 	last := len(forms) - 1
 	text := strings.Join(forms[:last], ", ") + " or " + forms[last]
-	cmd.Flags().StringVarP(&e.output, "output", "o", forms[0], "how to print: "+text)
+	form := ""
+	cmd.Flags().StringVarP(&form, "output", "o", forms[0], "how to print: "+text)
 	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(forms, cobra.ShellCompDirectiveNoFileComp))
 	cmd.PreRunE = func(*cobra.Command, []string) error {
-		for _, f := range forms {
-			if e.output == f {
-				return nil
-			}
+		if !slices.Contains(forms, form) {
+			return usage("-o %s: want %s", form, text)
 		}
-		return usage("-o %s: want %s", e.output, text)
+		e.output = form // commands differ in their defaults
+		return nil
 	}
 	return cmd
 }

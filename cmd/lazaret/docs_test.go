@@ -82,7 +82,7 @@ func describeFlags(w io.Writer, cmd *cobra.Command) {
 			name = "`-" + f.Shorthand + "`, " + name
 		}
 		value := "`" + f.DefValue + "`"
-		if f.DefValue == "" || f.DefValue == "[]" || f.DefValue == "false" || f.DefValue == "0s" || f.Name == "workers" && cmd.Name() == "check" {
+		if f.DefValue == "" || f.DefValue == "[]" || f.DefValue == "false" || f.DefValue == "0s" || f.Name == "workers" && (cmd.Name() == "check" || cmd.Name() == "infer") {
 			value = "" // the number of processors would make the page differ from machine to machine
 		}
 		fmt.Fprintf(w, "| %s | %s | %s |\n", name, value, strings.ReplaceAll(f.Usage, "|", "\\|"))

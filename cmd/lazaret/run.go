@@ -153,7 +153,7 @@ Data goes to standard output, everything else to standard error. Exit codes: 0 f
 	}
 	section("start", "See it work:", e.demoCmd(), e.generateCmd(), e.checkCmd())
 	section("run", "Run a gateway:", e.serveCmd(), e.tokenCmd())
-	section("contract", "Say what is a good event:", e.applyCmd(), e.getCmd(), e.deleteCmd())
+	section("contract", "Say what is a good event:", e.schemaCmd(), e.applyCmd(), e.getCmd(), e.deleteCmd())
 	section("work", "Work with events:", e.sendCmd(), e.quarantineCmd(), e.reprocessCmd(), e.replayCmd())
 	root.AddCommand(e.versionCmd(), e.trialCmd())
 	wrapArgs(root)

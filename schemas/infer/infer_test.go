@@ -192,7 +192,7 @@ func TestAt(t *testing.T) {
 // Every value that was taken in is valid under the schema, whatever the values, the bounds
 // and the options are, and over however many Inferences the values were spread.
 func TestSoundness(t *testing.T) {
-	rounds := 3000
+	rounds := 1500
 	if testing.Short() {
 		rounds = 300
 	}
