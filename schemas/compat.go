@@ -103,8 +103,39 @@ type Doubt struct {
 // level that is not transitive looks at the last one alone. What it costs is bounded; what
 // is beyond the bound is a doubt.
 func Compare(level Level, newer *Schema, earlier ...*Schema) Comparison {
+	c := Comparison{Answer: Compatible}
 	if level == LevelNone || len(earlier) == 0 {
-		return Comparison{Answer: Compatible}
+		return c
 	}
-	return Comparison{Answer: Undecided, Doubts: []Doubt{{Direction: Backward, Construct: "schema", Message: "comparison is not decided yet"}}}
+	first := len(earlier) - 1
+	if level.Transitive() {
+		first = 0
+	}
+	for i := len(earlier) - 1; i >= first; i-- {
+		for _, direction := range level.directions() {
+			q := &question{accepts: earlier[i], refuses: newer, direction: direction, earlier: i}
+			if direction == Forward {
+				q.accepts, q.refuses = q.refuses, q.accepts
+			}
+			q.ask(&c)
+		}
+	}
+	switch {
+	case len(c.Breaks) > 0:
+		c.Answer = Incompatible
+	case len(c.Doubts) > 0:
+		c.Answer = Undecided
+	}
+	return c
+}
+
+func (l Level) directions() (list []Direction) {
+	name := strings.TrimSuffix(string(l), "_TRANSITIVE")
+	if name != string(LevelForward) {
+		list = append(list, Backward)
+	}
+	if name != string(LevelBackward) {
+		list = append(list, Forward)
+	}
+	return list
 }

@@ -139,7 +139,8 @@ func (c *compilation) run(value any) (err error) {
 
 // finish checks what the compiled schema may cost and prepares it for judging.
 func (c *compilation) finish() error {
-	g := newGraph(c.schema.root, c.dynamicAnchors())
+	c.schema.source = source{c.opts, c.documents, c.dynamicAnchors()}
+	g := newGraph(c.schema.root, c.schema.source.anchored)
 	var profile []int
 	if !c.opts.noBudget {
 		var over *overBudget

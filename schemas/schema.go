@@ -16,6 +16,7 @@ type Schema struct {
 	root   *jsonschema.Schema // nil accepts everything
 	limits jsonread.Limits
 	unions map[string]*union // by location of the schema that holds oneOf or anyOf
+	source source
 
 	// whole: the checker is not asked, because the verdict depends on more than the place
 	// (dynamic references), or because it was so wished.
@@ -40,6 +41,13 @@ type Result struct {
 	// event that costs much to judge: of an array or object of which 100 members were
 	// bad, the others are not looked at.
 	More int
+}
+
+// source is what a schema was made of, for comparing it with others.
+type source struct {
+	opts      Options
+	documents map[string]*document // by URL
+	anchored  []*jsonschema.Schema // those that only a dynamic reference reaches
 }
 
 // Any returns a schema that accepts every well-formed JSON text under the limits.

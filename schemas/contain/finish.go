@@ -1,0 +1,48 @@
+package contain
+
+import (
+	"encoding/json"
+	"math/big"
+)
+
+// finish answers for a leaf without its disjunctions: they are looked at only to see whether
+// a value that is found happens to be good for them as well.
+func (s *solver) finish(lf *leaf) outcome {
+	var o outcome
+	switch lf.kind {
+	case String:
+		o = lf.texts.find(s.budget)
+	case Number:
+		o = lf.numbers.find(s.budget)
+	case Object:
+		o = s.finishObject(lf)
+	default:
+		o = s.finishArray(lf)
+	}
+	if o.verdict != isFound || s.allHold(lf.goal, o.value) {
+		return o
+	}
+	if lf.opaque != nil {
+		d := doubt(lf.opaque.Opaque, "this construct could not be decided")
+		d.doubt.Where = lf.opaque.Where
+		return d
+	}
+	return doubt("values", "the value that was found is one of those that are left out")
+}
+
+func number0(v any) (*big.Rat, bool) {
+	n, ok := v.(json.Number)
+	if !ok {
+		return nil, false
+	}
+	return rat(n), true
+}
+
+// never is a literal that nothing has.
+func (s *solver) never() lit {
+	return positive(s.make("never", func() *Node {
+		n := NewNode()
+		n.Never = true
+		return n
+	}))
+}

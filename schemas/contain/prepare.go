@@ -1,0 +1,203 @@
+package contain
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/big"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// prepare gives every node that is reached from the roots the number of its class: nodes
+// that mean the same by their form have the same number, in whichever schema they stand,
+// recursive ones too. It returns one node of each class, by number.
+//
+// The classes are the coarsest that agree with what each node says itself and with the
+// classes of the nodes that it names: the partition refinement of automata (Moore, 1956).
+func prepare(roots ...*Node) (classes []*Node, err error) {
+	all := reach(roots)
+	own := make([]string, len(all))
+	class := make([]int, len(all))
+	at := make(map[*Node]int, len(all))
+	for i, n := range all {
+		at[n] = i
+		if own[i], err = n.signature(i); err != nil {
+			return nil, err
+		}
+	}
+	count := number(own, class)
+	keys := make([]string, len(all))
+	for {
+		for i, n := range all {
+			key := strconv.AppendInt(nil, int64(class[i]), 36)
+			n.children(func(sub **Node) {
+				key = append(key, ' ')
+				key = strconv.AppendInt(key, int64(class[at[*sub]]), 36)
+			})
+			keys[i] = string(key)
+		}
+		more := number(keys, class)
+		if more == count {
+			break
+		}
+		count = more
+	}
+	classes = make([]*Node, count)
+	for i, n := range all {
+		n.id = class[i]
+		if classes[n.id] == nil {
+			classes[n.id] = n
+		}
+	}
+	for _, n := range all {
+		n.children(func(sub **Node) { *sub = classes[(*sub).id] })
+	}
+	return classes, nil
+}
+
+// reach lists the nodes that are reached from the roots, the roots first.
+func reach(roots []*Node) (all []*Node) {
+	seen := map[*Node]bool{}
+	add := func(n *Node) {
+		if !seen[n] {
+			seen[n] = true
+			all = append(all, n)
+		}
+	}
+	for _, r := range roots {
+		add(r)
+	}
+	for i := 0; i < len(all); i++ {
+		n := all[i]
+		n.names = make([]string, 0, len(n.Properties))
+		for name := range n.Properties {
+			n.names = append(n.names, name)
+		}
+		slices.Sort(n.names)
+		n.children(func(sub **Node) { add(*sub) })
+	}
+	return all
+}
+
+// number gives equal keys equal numbers and returns how many there are.
+func number(keys []string, class []int) int {
+	numbers := make(map[string]int, len(keys))
+	for i, k := range keys {
+		n, ok := numbers[k]
+		if !ok {
+			n = len(numbers)
+			numbers[k] = n
+		}
+		class[i] = n
+	}
+	return len(numbers)
+}
+
+// signature is what a node says itself, without the nodes that it names but with their
+// number. An opaque node is like no other.
+func (n *Node) signature(i int) (string, error) {
+	var b strings.Builder
+	switch {
+	case n.Opaque != "" && n.Same != "":
+		fmt.Fprintf(&b, "opaque %q;", n.Same)
+	case n.Opaque != "":
+		fmt.Fprintf(&b, "opaque %d;", i)
+	}
+	fmt.Fprintf(&b, "%t %d %d,%d,%d,%d,%d,%d %d,%d,%d,%d;", n.Never, n.Types, n.MinLength, n.MaxLength,
+		n.MinItems, n.MaxItems, n.MinProperties, n.MaxProperties, n.MinContains, n.MaxContains, len(n.Prefix), len(n.AllOf))
+	fmt.Fprintf(&b, "%d,%d %t", len(n.AnyOf), len(n.OneOf), n.Unique)
+	for _, sub := range []*Node{n.Not, n.If, n.Then, n.Else, n.Rest, n.Contains, n.Additional, n.Names} {
+		fmt.Fprintf(&b, " %t", sub != nil)
+	}
+	for _, r := range []*big.Rat{n.Minimum, n.Maximum, n.ExclusiveMinimum, n.ExclusiveMaximum, n.MultipleOf} {
+		if r == nil {
+			b.WriteString(" -")
+		} else {
+			b.WriteString(" " + r.String())
+		}
+	}
+	if n.Values != nil {
+		list := make([]string, len(n.Values))
+		for i, v := range n.Values {
+			key, err := valueKey(v)
+			if err != nil {
+				return "", err
+			}
+			list[i] = key
+		}
+		slices.Sort(list)
+		fmt.Fprintf(&b, " values %q", slices.Compact(list))
+	}
+	if n.Pattern != nil {
+		fmt.Fprintf(&b, " pattern %q", n.Pattern.Source)
+	}
+	if n.Format != nil {
+		fmt.Fprintf(&b, " format %q", n.Format.Name)
+	}
+	fmt.Fprintf(&b, " %q", n.names)
+	for _, p := range n.Patterns {
+		fmt.Fprintf(&b, " %q", p.Pattern.Source)
+	}
+	required := slices.Clone(n.Required)
+	slices.Sort(required)
+	fmt.Fprintf(&b, " required %q", slices.Compact(required))
+	for _, d := range n.Dependent {
+		fmt.Fprintf(&b, " %q %q %t", d.Name, d.Required, d.Node != nil)
+	}
+	return b.String(), nil
+}
+
+// valueKey is the same text for values that are equal in the sense of JSON Schema.
+func valueKey(v any) (string, error) {
+	b, err := appendKey(nil, v)
+	return string(b), err
+}
+
+func appendKey(b []byte, v any) ([]byte, error) {
+	switch v := v.(type) {
+	case nil:
+		return append(b, "null"...), nil
+	case bool:
+		return strconv.AppendBool(b, v), nil
+	case string:
+		return strconv.AppendQuote(b, v), nil
+	case json.Number:
+		r, ok := new(big.Rat).SetString(v.String())
+		if !ok {
+			return nil, fmt.Errorf("a number that is none")
+		}
+		return append(b, r.RatString()...), nil
+	case []any:
+		b = append(b, '[')
+		for _, item := range v {
+			var err error
+			if b, err = appendKey(b, item); err != nil {
+				return nil, err
+			}
+			b = append(b, ',')
+		}
+		return append(b, ']'), nil
+	case map[string]any:
+		b = append(b, '{')
+		for _, name := range sortedNames(v) {
+			b = append(strconv.AppendQuote(b, name), ':')
+			var err error
+			if b, err = appendKey(b, v[name]); err != nil {
+				return nil, err
+			}
+			b = append(b, ',')
+		}
+		return append(b, '}'), nil
+	}
+	return nil, fmt.Errorf("a value of the type %T", v)
+}
+
+func sortedNames[V any](m map[string]V) []string {
+	names := make([]string, 0, len(m))
+	for name := range m {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}

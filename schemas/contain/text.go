@@ -1,0 +1,390 @@
+package contain
+
+import (
+	"encoding/binary"
+	"regexp/syntax"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// texts is a set of strings: those that all of its conditions hold for.
+type texts struct {
+	min, max int // code points; max < 0 is none
+	patterns []textPattern
+	formats  []textFormat
+	not      []string // members that are left out
+}
+
+type textPattern struct {
+	*Pattern
+	not bool
+}
+
+type textFormat struct {
+	*Format
+	not bool
+}
+
+// holds evaluates the conditions.
+func (t *texts) holds(s string) bool {
+	length := utf8.RuneCountInString(s)
+	if length < t.min || t.max >= 0 && length > t.max || slices.Contains(t.not, s) {
+		return false
+	}
+	for _, p := range t.patterns {
+		if p.Match(s) == p.not {
+			return false
+		}
+	}
+	for _, f := range t.formats {
+		if f.Check(s) == f.not {
+			return false
+		}
+	}
+	return true
+}
+
+const (
+	maxTextLength = 200_000 // code points of a string that is looked for
+	maxTextTries  = 24      // strings that are tried where only single members can be asked for
+)
+
+// find looks for a member.
+func (t *texts) find(b *budget) outcome {
+	if t.max >= 0 && t.min > t.max || t.contradictory() {
+		return empty
+	}
+	if t.min > maxTextLength {
+		return doubt("minLength", "a string would have to be longer than can be looked for")
+	}
+	if len(t.formats) == 0 && len(t.patterns) == 0 {
+		return t.findPlain(b)
+	}
+	// The samples of the formats are nicer to read than what automata find.
+	for _, f := range t.formats {
+		for _, s := range f.Samples {
+			if t.holds(s) {
+				return found(s)
+			}
+		}
+	}
+	s, ok := t.search(b)
+	switch {
+	case b.spent():
+		return overBudget
+	case !ok:
+		return empty
+	case len(t.formats) == 0:
+		return found(s)
+	}
+	return t.findOfFormat(s, b)
+}
+
+// contradictory says whether the formats alone leave nothing.
+func (t *texts) contradictory() bool {
+	for _, f := range t.formats {
+		for _, g := range t.formats {
+			if !f.not && g.not && (f.Name == g.Name || slices.Contains(f.Part, g.Name)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// findPlain is find where only lengths count, and the members that are left out.
+func (t *texts) findPlain(b *budget) outcome {
+	if t.max == 0 {
+		if slices.Contains(t.not, "") {
+			return empty
+		}
+		return found("")
+	}
+	length := max(t.min, 1)
+	if t.min == 0 && len(t.not) == 0 {
+		return found("") // the shortest
+	}
+	if !b.use(length * (len(t.not) + 1)) {
+		return overBudget
+	}
+	for i := range len(t.not) + 1 { // one of so many different strings is not left out
+		s := []rune(strings.Repeat("a", length))
+		for k := len(s) - 1; i > 0 && k >= 0; k-- {
+			s[k] = 'a' + rune(i%26)
+			i /= 26
+		}
+		if i == 0 && !slices.Contains(t.not, string(s)) {
+			return found(string(s))
+		}
+	}
+	return t.searched(b)
+}
+
+func (t *texts) searched(b *budget) outcome {
+	s, ok := t.search(b)
+	switch {
+	case b.spent():
+		return overBudget
+	case ok:
+		return found(s)
+	}
+	return empty
+}
+
+// findOfFormat looks on among the members of what is known of the formats, of which s is
+// one.
+func (t *texts) findOfFormat(s string, b *budget) outcome {
+	more := *t
+	more.not = slices.Clone(t.not)
+	for range maxTextTries {
+		if t.holds(s) {
+			return found(s)
+		}
+		more.not = append(more.not, s)
+		var ok bool
+		if s, ok = more.search(b); b.spent() {
+			return overBudget
+		} else if !ok {
+			return empty // every member of the larger set was tried
+		}
+	}
+	f := t.formats[0]
+	return doubt("format", "whether a string "+t.asks()+" exists could not be decided: of the format "+f.Name+" only single strings can be asked for")
+}
+
+// asks says what is asked of a string, in a person's words.
+func (t *texts) asks() string {
+	var list []string
+	for _, f := range t.formats {
+		if f.not {
+			list = append(list, "not of the format "+f.Name)
+		} else {
+			list = append(list, "of the format "+f.Name)
+		}
+	}
+	for _, p := range t.patterns {
+		if p.not {
+			list = append(list, "that does not match "+p.Source)
+		} else {
+			list = append(list, "that matches "+p.Source)
+		}
+	}
+	return strings.Join(list, " and ")
+}
+
+// product is the automata of several patterns, side by side, and the texts left out.
+type product struct {
+	t     *texts
+	b     *budget
+	parts []*automaton
+	want  []bool
+	out   *trie
+	ids   map[string]int32
+	tuple [][]int32 // by state; the last is the place in the trie
+}
+
+// search finds the shortest member of the patterns and lengths, formats being known only by
+// the pattern that they lie within. It asks each length in turn which states of the product
+// texts of that length reach.
+func (t *texts) search(b *budget) (string, bool) {
+	p, ok := t.product(b)
+	if !ok {
+		return "", false
+	}
+	type from struct{ state, prev, letter int32 } // prev is an index into the layer before
+	start, ok := p.start()
+	if !ok {
+		return "", false
+	}
+	layers := [][]from{{{state: start}}}
+	seen := map[string]bool{}
+	for length := 0; ; length++ {
+		layer := layers[length]
+		if length >= t.min {
+			for i, f := range layer {
+				if p.accepts(f.state) {
+					text := make([]rune, length)
+					for k := length; k > 0; k-- {
+						at := layers[k][i]
+						text[k-1] = p.parts0().runes[at.letter]
+						i = int(at.prev)
+					}
+					return string(text), true
+				}
+			}
+			key := make([]byte, 0, 4*len(layer))
+			for _, f := range layer {
+				key = binary.LittleEndian.AppendUint32(key, uint32(f.state))
+			}
+			if seen[string(key)] {
+				return "", false // from here on everything repeats
+			}
+			seen[string(key)] = true
+		}
+		if length == t.max || len(layer) == 0 {
+			return "", false
+		}
+		var next []from
+		reached := map[int32]bool{}
+		for i, f := range layer {
+			for letter := range p.parts0().runes {
+				if !b.use(1) {
+					return "", false
+				}
+				if to, ok := p.step(f.state, letter); ok && !reached[to] {
+					reached[to] = true
+					next = append(next, from{to, int32(i), int32(letter)})
+				}
+			}
+		}
+		slices.SortFunc(next, func(x, y from) int { return int(x.state - y.state) })
+		layers = append(layers, next)
+	}
+}
+
+// product makes the automata. False if the budget is spent.
+func (t *texts) product(b *budget) (*product, bool) {
+	p := &product{t: t, b: b, ids: map[string]int32{}}
+	var progs []*syntax.Prog
+	add := func(prog *syntax.Prog, want bool) {
+		progs, p.want = append(progs, prog), append(p.want, want)
+	}
+	for _, pat := range t.patterns {
+		prog := pat.program()
+		if prog == nil {
+			b.overflow()
+			return nil, false
+		}
+		add(prog, !pat.not)
+	}
+	for _, f := range t.formats {
+		if !f.not && f.Within != "" {
+			if prog := (&Pattern{Source: f.Within}).program(); prog != nil {
+				add(prog, true)
+			}
+		}
+	}
+	apart := map[rune]bool{}
+	for _, s := range t.not {
+		for _, r := range s {
+			apart[r] = true
+		}
+	}
+	letters, ok := newAlphabet(progs, apart, func(n int) { b.use(n) })
+	if !ok {
+		b.overflow()
+	}
+	if b.spent() {
+		return nil, false
+	}
+	for _, prog := range progs {
+		p.parts = append(p.parts, newAutomaton(prog, letters, func(n int) { b.use(n) }))
+	}
+	p.out = newTrie(t.not, letters)
+	return p, true
+}
+
+// parts0 is the alphabet, which all parts share.
+func (p *product) parts0() *alphabet { return p.out.letters }
+
+func (p *product) start() (int32, bool) {
+	tuple := make([]int32, len(p.parts)+1)
+	for i, a := range p.parts {
+		tuple[i] = a.start()
+	}
+	return p.id(tuple)
+}
+
+// id finds or makes the state of a tuple. False if nothing good can follow.
+func (p *product) id(tuple []int32) (int32, bool) {
+	key := make([]byte, 0, 4*len(tuple))
+	for i, s := range tuple {
+		if i < len(p.want) && s == matchedState && !p.want[i] {
+			return 0, false // it matches for good what it must not match
+		}
+		key = binary.LittleEndian.AppendUint32(key, uint32(s))
+	}
+	if n, ok := p.ids[string(key)]; ok {
+		return n, true
+	}
+	n := int32(len(p.tuple))
+	p.ids[string(key)] = n
+	p.tuple = append(p.tuple, tuple)
+	p.b.use(len(tuple))
+	return n, true
+}
+
+func (p *product) step(from int32, letter int) (int32, bool) {
+	at := p.tuple[from]
+	to := make([]int32, len(at))
+	for i, a := range p.parts {
+		to[i] = a.step(at[i], letter)
+	}
+	to[len(p.parts)] = p.out.step(at[len(p.parts)], letter)
+	return p.id(to)
+}
+
+func (p *product) accepts(state int32) bool {
+	at := p.tuple[state]
+	if p.out.ends[at[len(p.parts)]] {
+		return false
+	}
+	for i, a := range p.parts {
+		if a.accepts(at[i]) != p.want[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// trie is an automaton for a finite number of texts. State 1 is that of all others.
+type trie struct {
+	letters *alphabet
+	next    []map[int]int32
+	ends    []bool
+}
+
+func newTrie(list []string, letters *alphabet) *trie {
+	t := &trie{letters: letters, next: []map[int]int32{{}, {}}, ends: []bool{false, false}}
+	for _, s := range list {
+		at := int32(0)
+		for _, r := range s {
+			letter := letters.index(r)
+			to, ok := t.next[at][letter]
+			if !ok {
+				to = int32(len(t.next))
+				t.next, t.ends = append(t.next, map[int]int32{}), append(t.ends, false)
+				t.next[at][letter] = to
+			}
+			at = to
+		}
+		t.ends[at] = true
+	}
+	return t
+}
+
+func (t *trie) step(from int32, letter int) int32 {
+	if to, ok := t.next[from][letter]; ok {
+		return to
+	}
+	return 1
+}
+
+// maxProgram bounds the program of one pattern.
+const maxProgram = 5_000
+
+// program is the pattern's program, as package regexp compiles it; nil if there is none or
+// it is too large.
+func (p *Pattern) program() *syntax.Prog {
+	if p.prog == nil {
+		tree, err := syntax.Parse(p.Source, syntax.Perl)
+		if err != nil {
+			return nil
+		}
+		if p.prog, err = syntax.Compile(tree.Simplify()); err != nil || len(p.prog.Inst) > maxProgram {
+			p.prog = nil
+		}
+	}
+	return p.prog
+}
