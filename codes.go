@@ -113,7 +113,7 @@ func combinedCodes() []CodeInfo {
 		{SchemaCode("then"), falseHere, mendSender},
 		{SchemaCode("else"), falseHere, mendSender},
 		{SchemaCode("false"), "The schema is `false`: nothing is allowed here.", mendSender},
-		{CodeSchemaUnknown, "The event names a schema version that does not exist." + notGiven, "Register the version, and reprocess."},
+		{CodeSchemaUnknown, "The event names a version of its schema that does not exist, that the stream does not accept, or does not accept any more, or one of another subject ([streams](streams.md#which-version-judges-an-event)). Its payload was held against none.", "Mend the sender; or register the version, or let the stream accept it, and reprocess."},
 		{CodeSchemaCost, "Judging the event would take too long: its values, texts and nesting, times the branches, patterns and references of the schema that are tried at each place, are beyond the bound of one event ([limits](limits.md#what-one-event-may-cost)). What the schema says of it was not looked at.", "Send less in one event; or put out a new version of the schema whose unions have a property that tells the branches apart and whose texts have shorter patterns, and reprocess."},
 	}
 }

@@ -35,6 +35,9 @@ type Event struct {
 	Time time.Time
 	// Received is when the last byte of the event arrived, in UTC.
 	Received time.Time
+	// AsOf, where it is not zero, is the time that the verdict is to hold for: a version of a
+	// schema that was registered later does not count. It is not kept with the event.
+	AsOf time.Time
 	// Source says where the event came from.
 	Source Source
 }

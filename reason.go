@@ -22,7 +22,7 @@ const (
 	CodeRuleFailed Code = "rule.failed" // a rule's expression was not true
 	CodeRuleError  Code = "rule.error"  // a rule's expression could not be evaluated
 
-	CodeSchemaUnknown Code = "schema.unknown" // the event names a schema version that does not exist
+	CodeSchemaUnknown Code = "schema.unknown" // the event names a schema version that it must not, or that there is not
 	CodeSchemaCost    Code = "schema.cost"    // the event is too much work for its schema
 
 	CodeSinkRefused Code = "sink.refused" // it passed, but the sink's receiver refused it for good

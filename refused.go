@@ -5,6 +5,11 @@ import (
 	"fmt"
 )
 
+// ErrSchemaUnavailable reports that the version of the schema that an event names cannot be
+// read, or does not compile: schema.unavailable. That is our failure and none of the event's,
+// which is judged when it is to be had again.
+var ErrSchemaUnavailable = errors.New("schema.unavailable")
+
 // ErrRefused reports that a sink's receiver refused a batch for good: writing the same
 // batch again will not help until something is mended.
 var ErrRefused = errors.New("receiver refused the batch")

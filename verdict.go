@@ -39,10 +39,14 @@ type Verdict struct {
 	Version Version
 }
 
-// Version names the immutable contract that gave a verdict.
+// Version names the immutable contract that gave a verdict. Schema is the version that the
+// event was judged by, which the event may have named; it is 0 if the event named one that
+// it must not.
 type Version struct {
 	Stream  int    `json:"stream"`            // version of the stream, from 1
 	Subject string `json:"subject,omitempty"` // the schema's subject; "" if the stream has no schema
 	Schema  int    `json:"schema,omitempty"`  // version of the schema within its subject, from 1
-	RuleSet int    `json:"ruleset,omitempty"` // number of the rule set, from 1; 0 if the stream has no rules
+	// SchemaID is the registry's global id of that version; 0 if it has none.
+	SchemaID int64 `json:"schema_id,omitempty"`
+	RuleSet  int   `json:"ruleset,omitempty"` // number of the rule set, from 1; 0 if the stream has no rules
 }

@@ -46,7 +46,7 @@ func (g *Gateway) judge(ctx context.Context, active *Active, req *Request, t *ti
 		if t != nil {
 			pinned[i] = *e // events are never written to; this is another one over the same bytes
 			e = &pinned[i]
-			e.Received, e.Source.Unique = t.at, t.unique(i)
+			e.Received, e.AsOf, e.Source.Unique = t.at, t.at, t.unique(i)
 		}
 		records[i] = lazaret.Record{Stream: active.Stream.Name, Event: e}
 	}
@@ -108,6 +108,9 @@ func (g *Gateway) judgeSome(ctx context.Context, judge Judge, records []lazaret.
 		return nil
 	case errors.Is(err, ErrInternal):
 		return err
+	case errors.Is(err, lazaret.ErrSchemaUnavailable):
+		return &Error{Kind: ErrUnavailable, RetryAfter: 2 * time.Second, Cause: err,
+			Message: "A version of the schema that an event names cannot be had now (schema.unavailable). Nothing of this request was taken: send it again."}
 	default:
 		return &Error{Kind: ErrUnavailable, RetryAfter: 2 * time.Second, Cause: err,
 			Message: "The events could not be judged. Nothing of this request was taken."}

@@ -32,12 +32,6 @@ type Stream struct {
 	Created       time.Time `json:"created,omitzero" yaml:"-"`
 }
 
-// SchemaRef names a schema version; Version 0 is the latest, followed as it grows.
-type SchemaRef struct {
-	Subject string `json:"subject" yaml:"subject"`
-	Version int    `json:"version,omitempty" yaml:"version"`
-}
-
 // SinkSpec says where good events go: exactly one field is set.
 type SinkSpec struct {
 	File   *FileSink   `json:"file,omitempty" yaml:"file"`

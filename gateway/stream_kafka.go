@@ -64,6 +64,9 @@ type KafkaSink struct {
 	// MaxBytes is the largest record: key, value and headers. What is larger goes to the
 	// quarantine as sink.refused. Default DefaultKafkaRecord.
 	MaxBytes int64 `json:"max_bytes,omitempty" yaml:"max_bytes"`
+	// RegistryID writes the Confluent wire format: a zero byte and the global id of the version
+	// that judged the event before its payload. Without it an event goes on as it came.
+	RegistryID bool `json:"registry_id,omitempty" yaml:"registry_id"`
 }
 
 // DefaultKafkaRecord is KafkaSink.MaxBytes where it is not given: what a broker takes in

@@ -64,6 +64,9 @@ func (s *Stream) Validate() error {
 	v.pointer("/key", s.Key)
 	v.pointer("/time", s.Time)
 	v.sink(s.Sink)
+	if k := s.Sink.Kafka; k != nil && k.RegistryID && s.Schema == nil {
+		v.add("/sink/kafka/registry_id", "needs a schema, whose id it writes")
+	}
 	v.sources(s)
 	v.delivery(s)
 	v.quarantine(s)
@@ -87,6 +90,8 @@ func (v *InvalidStream) schema(ref *SchemaRef) {
 	if ref.Version < 0 {
 		v.add("/schema/version", "must be 1 or more; leave it out to follow the latest version")
 	}
+	v.namedBy(ref)
+	v.accept(ref)
 }
 
 func (v *InvalidStream) pointer(field, p string) {

@@ -23,7 +23,10 @@ type ContractConfig struct {
 	Stream  string          // the stream's name, which rules see
 	Version lazaret.Version // put into every verdict
 	Schema  *schemas.Schema // nil accepts every well-formed JSON text
-	Rules   *Program        // nil is no rules
+	// Versions, where it is set, lets events name the version of the schema that they are
+	// judged by. Version.Schema and Version.SchemaID are those of Schema.
+	Versions *Versions
+	Rules    *Program // nil is no rules
 	// ID, Key and Time are JSON Pointers into the payload; "" takes the CloudEvents
 	// attributes id, partitionkey and time where the event is a CloudEvent.
 	ID, Key, Time string
@@ -53,6 +56,9 @@ type Contract struct {
 	cfg       ContractConfig
 	schema    *schemas.Schema
 	checker   *schemas.Checker // nil for the reference
+	active    *arm             // the two
+	naming    *naming          // nil: events name no versions
+	pointers  []string         // what is captured
 	rules     []compiled
 	told      []func(time.Duration) // of each rule; nil if nobody is
 	meta      uses
@@ -87,6 +93,11 @@ func NewContract(cfg ContractConfig) (*Contract, error) {
 	c.id, pointers = locate(cfg.ID, pointers)
 	c.key, pointers = locate(cfg.Key, pointers)
 	c.time, pointers = locate(cfg.Time, pointers)
+	var err error
+	if c.naming, pointers, err = newNaming(&cfg, pointers); err != nil {
+		return nil, err
+	}
+	c.pointers = pointers
 	c.suspended = make([]atomic.Bool, len(c.rules))
 	if cfg.OnRule != nil {
 		c.told = make([]func(time.Duration), len(c.rules))
@@ -100,19 +111,32 @@ func NewContract(cfg ContractConfig) (*Contract, error) {
 		w.answers = make([]answer, len(c.rules))
 		return w
 	}
-	if cfg.Reference {
-		return c, nil
+	if c.active, err = c.arm(cfg.Version.Schema, cfg.Version.SchemaID, c.schema); err != nil {
+		return nil, err
+	}
+	if c.checker = c.active.checker; c.naming != nil {
+		err = c.naming.prepare(c)
+	}
+	return c, err
+}
+
+// arm makes a version of the schema ready to judge by.
+func (c *Contract) arm(number int, id int64, s *schemas.Schema) (*arm, error) {
+	a := &arm{number: number, id: id, schema: s}
+	if c.cfg.Reference {
+		return a, nil
 	}
 	var err error
-	if c.checker, err = c.schema.Checker(pointers); err != nil {
+	if a.checker, err = s.Checker(c.pointers); err != nil {
 		return nil, fmt.Errorf("the places that are read: %w", err)
 	}
-	return c, nil
+	return a, nil
 }
 
 // Judge gives the verdict on an event; an error means that we failed.
 //
-// The envelope is checked first, then the payload's JSON and schema. The rules run only
+// The envelope is checked first, then the payload's JSON and schema; which version of the
+// schema that is, the event may have named. The rules run only
 // if all that is in order: of an event of the wrong shape they could say nothing
 // but that its shape is wrong. Id, key and time are found in bad events too, as long as
 // they are JSON.
@@ -131,6 +155,7 @@ func (c *Contract) Judge(ctx context.Context, e *lazaret.Event) (lazaret.Verdict
 		finish(v, []lazaret.Reason{{Code: lazaret.CodeSize, Message: fmt.Sprintf("the event is larger than %d bytes, the most that one event may have", most)}})
 		return *v, nil
 	}
+	e = c.unframe(w, e)
 	ce, reasons := cloudevents.Parse(e)
 	payload := e.Data
 	if ce != nil {
@@ -138,7 +163,7 @@ func (c *Contract) Judge(ctx context.Context, e *lazaret.Event) (lazaret.Verdict
 	}
 	// An envelope that is bad may have no payload to look at.
 	if len(reasons) == 0 || ce != nil && ce.Payload != nil {
-		result, err := c.check(w, payload)
+		result, err := c.check(ctx, w, e, ce, payload)
 		if err != nil {
 			return lazaret.Verdict{}, fmt.Errorf("checking against the schema: %w", err)
 		}
@@ -158,15 +183,24 @@ func (c *Contract) Judge(ctx context.Context, e *lazaret.Event) (lazaret.Verdict
 }
 
 // check holds the payload against the schema, and identifies it if it is JSON.
-func (c *Contract) check(w *worker, payload []byte) (result schemas.Result, err error) {
-	if c.checker != nil {
-		result, err = c.checker.Judge(payload, w.spans)
+func (c *Contract) check(ctx context.Context, w *worker, e *lazaret.Event, ce *cloudevents.Envelope, payload []byte) (schemas.Result, error) {
+	if c.naming != nil {
+		return c.checkNamed(ctx, w, e, ce, payload)
+	}
+	return c.checkBy(w, c.active, payload)
+}
+
+// checkBy does that by one version of the schema, and notes which.
+func (c *Contract) checkBy(w *worker, a *arm, payload []byte) (result schemas.Result, err error) {
+	c.judgedBy(w, a)
+	if a.checker != nil {
+		result, err = a.checker.Judge(payload, w.spans)
 	} else {
-		result, err = c.schema.Judge(payload)
+		result, err = a.schema.Judge(payload)
 	}
 	switch {
 	case err != nil:
-	case c.checker != nil && len(result.Reasons) == 0:
+	case a.checker != nil && len(result.Reasons) == 0:
 		c.identifyBySpans(&w.verdict, payload, w.spans)
 	case wellFormed(result.Reasons):
 		c.identify(&w.verdict, payload)

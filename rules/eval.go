@@ -22,6 +22,9 @@ type worker struct {
 	// The event that is judged, what is said of it, and where its values stand. All of it
 	// is for one event alone.
 	source
+	frame   int64         // the id in the frame that was taken off
+	framed  bool          // whether there was one
+	bare    lazaret.Event // the event without it
 	verdict lazaret.Verdict
 	spans   []schemas.Span
 	shown   shown
@@ -52,6 +55,9 @@ func newWorker() *worker {
 func (w *worker) forget() {
 	w.env.Event, w.env.Meta = nil, nil
 	w.source, w.verdict, w.shown = source{}, lazaret.Verdict{}, nothing
+	if w.framed {
+		w.frame, w.framed, w.bare = 0, false, lazaret.Event{}
+	}
 	w.view.data = ""
 	if w.view.element != "" {
 		w.view.element = ""

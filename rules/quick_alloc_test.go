@@ -36,3 +36,23 @@ func TestPassingAllocatesOnce(t *testing.T) {
 		t.Errorf("only %d events passed", passed)
 	}
 }
+
+// An event that names its version costs no allocation more than one that names none, while
+// the next names the same one.
+func TestNamingDoesNotAllocate(t *testing.T) {
+	c := namingContract(t, nil)
+	for way, event := range ways() {
+		if way == "structured" || len(way) > 10 && way[:10] == "dataschema" || way == "frame in binary mode" {
+			continue // envelopes allocate
+		}
+		e := event(`{"n":60}`, 4)
+		n := testing.AllocsPerRun(100, func() {
+			if v, err := c.Judge(t.Context(), e); err != nil || v.Version.Schema != 4 {
+				t.Fatal(v, err)
+			}
+		})
+		if n > 0 {
+			t.Errorf("%s: %v allocations", way, n)
+		}
+	}
+}

@@ -165,6 +165,24 @@ func (c *Checker) Judge(payload []byte, spans []Span) (Result, error) {
 	return c.byReference(payload, spans)
 }
 
+// Accepts says whether a payload is good, as far as the checker can tell by itself; then it
+// fills spans as Judge does. It never asks the library, nor says why: false is no verdict.
+func (c *Checker) Accepts(payload []byte, spans []Span) bool {
+	if c.schema.whole || len(payload) > c.maxBytes {
+		return false
+	}
+	m := c.machines.Get().(*machine)
+	m.start(payload, maxTicks)
+	clear(m.spans)
+	good := m.run(c.root) && m.err == nil && m.ticks <= m.limit
+	if good {
+		copy(spans, m.spans)
+	}
+	m.clear()
+	c.machines.Put(m)
+	return good
+}
+
 // start begins with a payload. Its cost is counted if it is not sure from its size that it
 // is no more than limit.
 func (m *machine) start(payload []byte, limit int) {

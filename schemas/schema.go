@@ -57,6 +57,9 @@ func Any(limits jsonread.Limits) *Schema {
 	return s
 }
 
+// Anything returns a schema that accepts every well-formed JSON text under the limits of s.
+func (s *Schema) Anything() *Schema { return Any(s.limits) }
+
 // newChecker makes the checker of a schema as it is, without pointers.
 func (s *Schema) newChecker() *Checker {
 	c, err := s.Checker(nil)

@@ -100,10 +100,11 @@ func (s *Server) ingest(c *web.Ctx) error {
 	if err := s.authorize(c, stream); err != nil {
 		return err
 	}
-	if _, err := s.conf.Gateway.Find(stream); err != nil {
+	active, err := s.conf.Gateway.Find(stream)
+	if err != nil {
 		return s.problem(c, stream, err)
 	}
-	p, err := readParams(c)
+	p, err := readParams(c, active.NamingHeaders())
 	if err != nil {
 		return err
 	}

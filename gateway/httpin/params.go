@@ -40,10 +40,11 @@ type params struct {
 	atomic      bool
 	all         bool
 	key         string
+	naming      []string // headers that may name a version of the schema
 }
 
-func readParams(c *web.Ctx) (*params, error) {
-	p := &params{contentType: c.Header("Content-Type")}
+func readParams(c *web.Ctx, naming []string) (*params, error) {
+	p := &params{contentType: c.Header("Content-Type"), naming: naming}
 	if err := p.query(c); err != nil {
 		return nil, err
 	}
@@ -57,7 +58,7 @@ func readParams(c *web.Ctx) (*params, error) {
 		return nil, err
 	}
 	c.EachHeader(p.keep)
-	return p, nil
+	return p, p.named()
 }
 
 // query takes the three parameters that there are, and nothing else: a misspelt one
@@ -179,11 +180,25 @@ func (p *params) keep(name, value string) {
 		if len(value) > maxTrace {
 			return // W3C lets a long one be dropped; each event of the request would carry it
 		}
-	case p.mode == modeBinary && strings.HasPrefix(name, "ce-"):
+	case p.mode == modeBinary && strings.HasPrefix(name, "ce-"), gateway.KeepsHeader(p.naming, name):
 	default:
 		return
 	}
 	p.headers = append(p.headers, lazaret.Header{Name: name, Value: value})
+}
+
+// maxNamed is how long a header that names a version may be, in bytes: each event of the
+// request carries it.
+const maxNamed = 512
+
+// named refuses a request whose version cannot be kept with each of its events.
+func (p *params) named() error {
+	for _, h := range p.headers {
+		if len(h.Value) > maxNamed && gateway.KeepsHeader(p.naming, h.Name) {
+			return &web.Problem{Status: 400, Type: kind("header"), Detail: fmt.Sprintf("The header that names the version of the schema has more than %d bytes.", maxNamed)}
+		}
+	}
+	return nil
 }
 
 // eventType is the media type of one event of this request.
@@ -214,7 +229,7 @@ func (p *params) fingerprint(body []byte) [sha256.Size]byte {
 	parts := []string{fmt.Sprint(p.mode, p.reject, p.atomic, p.all), p.contentType}
 	var attributes []string
 	for _, h := range p.headers {
-		if strings.HasPrefix(h.Name, "ce-") {
+		if strings.HasPrefix(h.Name, "ce-") || gateway.KeepsHeader(p.naming, h.Name) {
 			attributes = append(attributes, h.Name+"="+h.Value)
 		}
 	}

@@ -65,7 +65,7 @@ func (r *reader) open() {
 	r.producer = s.cfg.Cluster.NewProducer(kafkaio.ProducerConfig{
 		TransactionalID: id, TransactionTimeout: txnTimeout, Compression: codec(sink.Compression), MaxBatchBytes: sink.Limit() + batchRoom,
 	})
-	r.sink = &transaction{producer: r.producer, topic: sink.Topic, most: sink.Limit()}
+	r.sink = &transaction{producer: r.producer, topic: sink.Topic, most: sink.Limit(), framed: sink.RegistryID}
 	r.into = &gateway.Into{Sink: r.sink}
 	if mirror := s.cfg.Stream.MirrorTopic(); mirror != "" {
 		r.into.Mirror = &transaction{producer: r.producer, topic: mirror, mirror: true, most: sink.Limit()}
@@ -219,7 +219,7 @@ func (r *reader) events(f *kafkaio.Fetched) []*lazaret.Event {
 		if rec.Value == nil && spec.OnTombstone() == gateway.SkipTombstones {
 			continue
 		}
-		list = append(list, eventOf(rec, r.partition, received, spec))
+		list = append(list, eventOf(rec, r.partition, received, r.source.keeps))
 	}
 	return list
 }

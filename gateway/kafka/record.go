@@ -22,7 +22,7 @@ const contentTypeHeader = "content-type"
 const plainJSON = "application/json"
 
 // eventOf makes an event of a record, with the headers that the source keeps.
-func eventOf(r *kafkaio.Record, from kafkaio.Partition, received time.Time, spec *gateway.KafkaSource) *lazaret.Event {
+func eventOf(r *kafkaio.Record, from kafkaio.Partition, received time.Time, keeps func(header string) bool) *lazaret.Event {
 	e := &lazaret.Event{
 		Data: r.Value, ContentType: plainJSON, Received: received, Key: r.Key, Time: r.Time,
 		Source: lazaret.Source{Kind: "kafka", Name: from.Topic, Partition: from.ID, Offset: r.Offset},
@@ -37,17 +37,22 @@ func eventOf(r *kafkaio.Record, from kafkaio.Partition, received time.Time, spec
 		if strings.EqualFold(h.Key, contentTypeHeader) {
 			e.ContentType = string(h.Value)
 		}
-		if keeps(spec, h.Key) {
+		if keeps(h.Key) {
 			e.Headers = append(e.Headers, lazaret.Header{Name: h.Key, Value: string(h.Value)})
 		}
 	}
 	return e
 }
 
-// keeps says whether a source keeps the header of that name.
-func keeps(spec *gateway.KafkaSource, name string) bool {
+// keeper says which headers a source of a stream keeps.
+func keeper(stream *gateway.Stream, spec *gateway.KafkaSource) func(header string) bool {
+	naming := stream.NamingHeaders()
+	return func(header string) bool { return keeps(spec, naming, header) }
+}
+
+func keeps(spec *gateway.KafkaSource, naming []string, name string) bool {
 	switch {
-	case spec.Headers == nil, strings.HasPrefix(name, "ce_"), slices.Contains(spec.Headers, name):
+	case spec.Headers == nil, strings.HasPrefix(name, "ce_"), slices.Contains(spec.Headers, name), gateway.KeepsHeader(naming, name):
 		return true
 	}
 	for _, always := range []string{contentTypeHeader, "traceparent", "tracestate"} {
@@ -60,6 +65,8 @@ func keeps(spec *gateway.KafkaSource, name string) bool {
 
 // encoder makes messages of records. Its zero value is ready. It is for one goroutine.
 type encoder struct {
+	// framed writes good records in the Confluent wire format.
+	framed  bool
 	headers []kafkaio.Header // of all messages since the last reset
 }
 
@@ -77,7 +84,12 @@ func (c *encoder) forwarded(r *lazaret.Record) kafkaio.Message {
 	if len(r.Verdict.Warnings) > 0 {
 		c.addJSON("lazaret-warnings", r.Verdict.Warnings)
 	}
-	return c.message(r, from)
+	m := c.message(r, from)
+	if id := r.Verdict.Version.SchemaID; c.framed && id > 0 && m.Value != nil {
+		_, payload, _ := lazaret.CutFrame(m.Value)
+		m.Value = append(lazaret.AppendFrame(make([]byte, 0, lazaret.FrameSize+len(payload)), id), payload...)
+	}
+	return m
 }
 
 // mirrored is the message of a bad record: what came in, byte for byte, with the headers
@@ -125,7 +137,7 @@ func stage(reasons []lazaret.Reason) string {
 func (c *encoder) carried(e *lazaret.Event) {
 	typed := false
 	for _, h := range e.Headers {
-		if strings.HasPrefix(h.Name, ours) || strings.HasPrefix(h.Name, connect) {
+		if strings.HasPrefix(h.Name, ours) || strings.HasPrefix(h.Name, connect) || c.framed && h.Name == gateway.RegistryHeader {
 			continue
 		}
 		name := h.Name
@@ -145,7 +157,7 @@ func (c *encoder) common(r *lazaret.Record) {
 	v := &r.Verdict
 	c.add("lazaret-event-id", v.ID)
 	c.add("lazaret-stream", r.Stream)
-	if v.Version.Subject != "" {
+	if v.Version.Schema > 0 {
 		c.add("lazaret-schema", v.Version.Subject+":"+strconv.Itoa(v.Version.Schema))
 	}
 	if v.Version.RuleSet > 0 {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"reflect"
+	"slices"
 
 	"github.com/lazaret/lazaret"
 	"github.com/lazaret/lazaret/gateway"
@@ -270,7 +271,8 @@ func (l *rereading) events(r *reader, f *kafkaio.Fetched) []*lazaret.Event {
 // judged with is looked up for each batch.
 func sameWay(a, b *gateway.Stream) bool {
 	return a.Delivery == b.Delivery && reflect.DeepEqual(a.Sources, b.Sources) &&
-		reflect.DeepEqual(a.Sink, b.Sink) && reflect.DeepEqual(a.Quarantine, b.Quarantine)
+		reflect.DeepEqual(a.Sink, b.Sink) && reflect.DeepEqual(a.Quarantine, b.Quarantine) &&
+		slices.Equal(a.NamingHeaders(), b.NamingHeaders())
 }
 
 // accountText is an account as an offset's metadata.

@@ -67,7 +67,7 @@ func (s *Sink) Write(ctx context.Context, b lazaret.Batch) error {
 		return nil
 	}
 	start := time.Now()
-	list := messages(b.Records, s.cfg.Mirror)
+	list := messages(b.Records, s.cfg.Mirror, s.cfg.Spec.RegistryID)
 	tooLarge := oversize(list, s.cfg.Spec.Limit())
 	var err error
 	if b.ID == "" {
@@ -84,8 +84,8 @@ func (s *Sink) Write(ctx context.Context, b lazaret.Batch) error {
 }
 
 // messages makes the messages of a batch.
-func messages(records []lazaret.Record, mirror bool) []kafkaio.Message {
-	c := encoder{headers: make([]kafkaio.Header, 0, 4*len(records))}
+func messages(records []lazaret.Record, mirror, framed bool) []kafkaio.Message {
+	c := encoder{framed: framed && !mirror, headers: make([]kafkaio.Header, 0, 4*len(records))}
 	list := make([]kafkaio.Message, len(records))
 	for i := range records {
 		if mirror {
@@ -197,6 +197,7 @@ type transaction struct {
 	producer *kafkaio.Producer
 	topic    string
 	mirror   bool
+	framed   bool
 	most     int       // bytes of a record
 	began    time.Time // when the last Write began
 }
@@ -204,7 +205,7 @@ type transaction struct {
 // Write implements gateway.Sink: what it writes is durable when the transaction commits.
 func (t *transaction) Write(ctx context.Context, b lazaret.Batch) error {
 	t.began = time.Now()
-	list := messages(b.Records, t.mirror)
+	list := messages(b.Records, t.mirror, t.framed)
 	return refusal(writeOthers(ctx, t.producer, t.topic, list, oversize(list, t.most)))
 }
 

@@ -60,6 +60,7 @@ type Source struct {
 	cfg   SourceConfig
 	group string
 	match func(topic string) bool
+	keeps func(header string) bool
 	log   *slog.Logger
 	times times
 	// partitions is how many are read.
@@ -108,6 +109,7 @@ func NewSource(cfg SourceConfig) (*Source, error) {
 		cfg.Observer = noObserver{}
 	}
 	s := &Source{cfg: cfg, group: cfg.Spec.GroupFor(cfg.Stream.Name), times: times{stalledAfter, refreshEvery, lagEvery}}
+	s.keeps = keeper(&s.cfg.Stream, &s.cfg.Spec)
 	s.log = cfg.Log.With("stream", cfg.Stream.Name, "group", s.group)
 	reads, err := cfg.Spec.Matcher()
 	if err != nil {

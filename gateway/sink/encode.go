@@ -43,7 +43,7 @@ func (e encoder) batch(dst []byte, records []lazaret.Record) ([]byte, error) {
 // line appends one record's line, with its line feed.
 func (e encoder) line(dst []byte, r *lazaret.Record) []byte {
 	if e.format == gateway.FormatEvent {
-		dst = appendOneLine(dst, r.Event.Data)
+		dst = appendOneLine(dst, text(r.Event))
 	} else {
 		dst = appendRecord(dst, r)
 	}
@@ -86,7 +86,14 @@ func appendRecord(dst []byte, r *lazaret.Record) []byte {
 	o.text("quarantine_id", r.QuarantineID)
 	o.time("released_at", r.ReleasedAt)
 	o.name("event")
-	return append(appendOneLine(o.dst, e.Data), '}')
+	return append(appendOneLine(o.dst, text(e)), '}')
+}
+
+// text is the event's JSON: all of it, but for the frame of the Confluent wire format, for a
+// line is text.
+func text(e *lazaret.Event) []byte {
+	_, payload, _ := lazaret.CutFrame(e.Data)
+	return payload
 }
 
 // object appends members of a JSON object; a member that has nothing to say is left out.

@@ -66,7 +66,7 @@ func (s *sources) follow(streams []gateway.Stream) {
 // sourceSpec is all of a stream that a running source depends on: what it judges with is
 // looked up for each batch.
 func sourceSpec(st gateway.Stream, number int) string {
-	text, err := json.Marshal([]any{st.Sources[number], st.Delivery, st.Sink, st.Quarantine})
+	text, err := json.Marshal([]any{st.Sources[number], st.Delivery, st.Sink, st.Quarantine, st.NamingHeaders()})
 	if err != nil {
 		panic(err) // plain values always marshal
 	}

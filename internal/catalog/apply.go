@@ -107,6 +107,11 @@ func (c *Catalog) Apply(ctx context.Context, changes []Change, opts Options) ([]
 		if err := c.store(ctx, changes, planned); err != nil {
 			return nil, err
 		}
+		for _, ch := range changes {
+			if ch.Resource.Kind == KindSchema {
+				c.finders.forget(ch.Resource.Name)
+			}
+		}
 		c.swap(ctx, c.next(planned, made))
 	}
 	results := planned.results

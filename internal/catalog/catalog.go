@@ -71,10 +71,12 @@ type Catalog struct {
 	conf  Config
 	log   *slog.Logger
 	sinks *sinks
+	clock func() time.Time
 
 	applying sync.Mutex // one change at a time
 	now      atomic.Pointer[snapshot]
 	earlier  earlier
+	finders  finders
 }
 
 // snapshot is what is active. It is immutable.
@@ -83,8 +85,9 @@ type snapshot struct{ streams map[string]*version }
 // version is one version of a stream, ready to work.
 type version struct {
 	gateway.Active
-	schema  *schemas.Schema // nil if broken
-	program *rules.Program  // nil if it has no rules, and if broken
+	schema  *schemas.Schema              // nil if broken
+	others  map[schemaID]*schemas.Schema // that its events may name
+	program *rules.Program               // nil if it has no rules, and if broken
 	handle  *handle
 	mirror  *handle // nil if there is none
 	broken  error   // why it does not judge; nil if it does
@@ -106,6 +109,7 @@ func New(ctx context.Context, conf Config) (*Catalog, error) {
 	c := &Catalog{
 		conf:  conf,
 		log:   conf.Log,
+		clock: time.Now,
 		sinks: &sinks{log: conf.Log, places: map[string]*place{}},
 	}
 	list, err := conf.Streams.List(ctx)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/lazaret/lazaret"
@@ -33,6 +34,7 @@ func (c *Catalog) maker(planned map[schemaID]schemas.Version, sets map[string]ru
 		for _, v := range snap.streams {
 			if v.schema != nil && v.Stream.Schema != nil {
 				m.compiled[schemaID{v.Stream.Schema.Subject, v.Stream.SchemaVersion}] = v.schema
+				maps.Copy(m.compiled, v.others)
 			}
 		}
 	}
@@ -125,11 +127,15 @@ func (m *maker) version(ctx context.Context, s gateway.Stream) (*version, error)
 	if err != nil {
 		return nil, err
 	}
+	others, named, err := m.others(ctx, s, &id)
+	if err != nil {
+		return nil, err
+	}
 	program, err := m.program(ctx, s.Name, s.RuleSet)
 	if err != nil {
 		return nil, err
 	}
-	conf := rules.ContractConfig{Stream: s.Name, Version: id, Schema: schema, Rules: program, ID: s.ID, Key: s.Key, Time: s.Time, MaxEvent: m.c.conf.Limits.Size, Reference: m.c.conf.Reference}
+	conf := rules.ContractConfig{Stream: s.Name, Version: id, Schema: schema, Versions: named, Rules: program, ID: s.ID, Key: s.Key, Time: s.Time, MaxEvent: m.c.conf.Limits.Size, Reference: m.c.conf.Reference}
 	if hook := m.c.conf.OnRule; hook != nil {
 		conf.OnRule = func(rule string) func(time.Duration) { return hook(s.Name, rule) }
 	}
@@ -143,7 +149,7 @@ func (m *maker) version(ctx context.Context, s gateway.Stream) (*version, error)
 	if err != nil {
 		return nil, refuse(Fault{Resource: key(KindStream, s.Name), Message: err.Error()})
 	}
-	v := m.c.withSinks(&version{schema: schema, program: program}, s)
+	v := m.c.withSinks(&version{schema: schema, others: others, program: program}, s)
 	v.Judge = contract
 	return v, nil
 }

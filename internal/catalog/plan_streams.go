@@ -94,6 +94,10 @@ func (p *planner) putStream(s gateway.Stream) (created bool, next gateway.Stream
 			return false, s, err
 		}
 		s.SchemaVersion = v.Number
+		if missing, err := p.missingAccepted(s); err != nil || len(missing) > 0 {
+			p.faults = append(p.faults, missing...)
+			return false, s, err
+		}
 	}
 	v, err := p.c.conf.Rules.GetTx(p.tx, s.Name, 0)
 	if err != nil && !errors.Is(err, rules.ErrNotFound) {
@@ -116,6 +120,25 @@ func (p *planner) missing(s gateway.Stream) Fault {
 		f.Message = fmt.Sprintf("the subject %s has no version %d: its latest is %d", s.Schema.Subject, s.Schema.Version, latest.Number)
 	}
 	return f
+}
+
+// missingAccepted are the faults of versions that the stream accepts and that do not exist.
+func (p *planner) missingAccepted(s gateway.Stream) (list []Fault, err error) {
+	for i, a := range s.Schema.Accept {
+		if a.All {
+			continue
+		}
+		switch _, err := p.c.conf.Schemas.GetTx(p.tx, s.Schema.Subject, a.Version); {
+		case errors.Is(err, schemas.ErrNotFound):
+			list = append(list, Fault{
+				Resource: key(KindStream, s.Name), Pointer: fmt.Sprintf("/schema/accept/%d/version", i),
+				Message: fmt.Sprintf("the subject %s has no version %d; all: true accepts those to come", s.Schema.Subject, a.Version),
+			})
+		case err != nil:
+			return nil, err
+		}
+	}
+	return list, nil
 }
 
 // lonely notes rule sets that are for no stream yet.
