@@ -46,10 +46,10 @@ func (a AcceptedVersion) Ends() time.Time {
 	return t
 }
 
-// Names says whether events of the stream may name that version of the subject, or have it
-// without naming one: whether the stream needs it. active is the version that it has now.
-func (r *SchemaRef) Names(subject string, version, active int) bool {
-	return r != nil && r.Subject == subject && (version == active ||
+// Needs says whether a stream with that reference, whose own version is active now, cannot
+// do without a version of a subject; 0 is any.
+func (r *SchemaRef) Needs(subject string, version, active int) bool {
+	return r != nil && r.Subject == subject && (version == 0 || version == active ||
 		slices.ContainsFunc(r.Accept, func(a AcceptedVersion) bool { return a.Version == version }))
 }
 

@@ -170,7 +170,7 @@ func (p *planner) users(subject string, ch Change) (list []string, err error) {
 		return nil, err
 	}
 	for _, s := range streams {
-		if s.Schema != nil && s.Schema.Subject == subject && (ch.Version == 0 || ch.Version == s.SchemaVersion) {
+		if s.Schema.Needs(subject, ch.Version, s.SchemaVersion) {
 			list = append(list, "stream "+s.Name)
 		}
 	}

@@ -128,8 +128,8 @@ func (p *planner) missingAccepted(s gateway.Stream) (list []Fault, err error) {
 		if a.All {
 			continue
 		}
-		switch _, err := p.c.conf.Schemas.GetTx(p.tx, s.Schema.Subject, a.Version); {
-		case errors.Is(err, schemas.ErrNotFound):
+		switch v, err := p.c.conf.Schemas.GetTx(p.tx, s.Schema.Subject, a.Version); {
+		case errors.Is(err, schemas.ErrNotFound), err == nil && !v.Live():
 			list = append(list, Fault{
 				Resource: key(KindStream, s.Name), Pointer: fmt.Sprintf("/schema/accept/%d/version", i),
 				Message: fmt.Sprintf("the subject %s has no version %d; all: true accepts those to come", s.Schema.Subject, a.Version),

@@ -66,10 +66,7 @@ func (m *maker) accepted(ctx context.Context, subject string, a gateway.Accepted
 
 // id is the global id of a version.
 func (m *maker) id(ctx context.Context, subject string, number int) (int64, error) {
-	if v, ok := m.planned[schemaID{subject, number}]; ok {
-		return idOf(v), nil
-	}
-	v, err := m.c.conf.Schemas.Get(ctx, subject, number)
+	v, err := m.stored(ctx, subject, number)
 	return idOf(v), err
 }
 
@@ -284,4 +281,4 @@ func (c *Catalog) versionsOf(ctx context.Context, subject string) ([]schemas.Ver
 }
 
 // idOf is the global id of a version, as it travels in the wire format.
-func idOf(schemas.Version) int64 { return 0 }
+func idOf(v schemas.Version) int64 { return int64(v.ID) }
