@@ -16,6 +16,7 @@ type nodes struct {
 	made     map[*jsonschema.Schema]*contain.Node
 	inPlace  map[*jsonschema.Schema]int // 1: being looked at, 2: free of cycles, 3: on one
 	patterns map[string]*contain.Pattern
+	formats  map[string]*contain.Format
 }
 
 // node is the root's node.
@@ -105,7 +106,7 @@ func (b *nodes) fillAny(n *contain.Node, s *jsonschema.Schema) {
 			n.AllOf = append(n.AllOf, c)
 		}
 	}
-	n.Format = formatOf(s.Format)
+	n.Format = b.formatOf(s.Format)
 	if s.Ref != nil {
 		n.AllOf = append(n.AllOf, b.node(s.Ref))
 		if s.DraftVersion < 2019 {
@@ -286,12 +287,4 @@ func (b *nodes) inPlaceOf(s *jsonschema.Schema) (list []*jsonschema.Schema) {
 	}
 	list = append(list, slices.Collect(maps.Values(s.DependentSchemas))...)
 	return slices.DeleteFunc(list, func(s *jsonschema.Schema) bool { return s == nil })
-}
-
-// formatOf is a format that is asserted.
-func formatOf(f *jsonschema.Format) *contain.Format {
-	if f == nil {
-		return nil
-	}
-	return &contain.Format{Name: f.Name, Check: func(s string) bool { return f.Validate(s) == nil }}
 }
