@@ -209,7 +209,10 @@ func get(query func(string, ...any) *sql.Row, subject string, number int) (Versi
 	return v, nil
 }
 
-const selectVersion = `SELECT subject, number, id, hash, document, refs, note, created, deleted FROM schema_versions `
+const (
+	selectVersion = `SELECT subject, number, id, hash, document, refs, note, created, deleted FROM schema_versions `
+	selectBare    = `SELECT subject, number, id, hash, NULL, refs, note, created, deleted FROM schema_versions `
+)
 
 type scanner interface{ Scan(...any) error }
 

@@ -27,6 +27,7 @@ type Query struct {
 	Prefix  string // of the subjects whose names begin so
 	ID      int    // with this id alone
 	Deleted bool   // those that are soft-deleted as well
+	Bare    bool   // without their documents
 	Limit   int    // how many at most; 0 for all
 	Offset  int    // how many to leave out before
 }
@@ -116,6 +117,9 @@ func (r *Registry) List(ctx context.Context, q Query) ([]Version, error) {
 		add(`deleted = 0`)
 	}
 	text := selectVersion
+	if q.Bare {
+		text = selectBare
+	}
 	if len(where) > 0 {
 		text += `WHERE ` + strings.Join(where, ` AND `)
 	}

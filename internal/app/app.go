@@ -16,6 +16,7 @@ import (
 	"github.com/lazaret/lazaret/gateway/admin"
 	"github.com/lazaret/lazaret/gateway/httpin"
 	"github.com/lazaret/lazaret/gateway/recent"
+	"github.com/lazaret/lazaret/gateway/registry"
 	"github.com/lazaret/lazaret/gateway/replay"
 	"github.com/lazaret/lazaret/internal/auth"
 	"github.com/lazaret/lazaret/internal/catalog"
@@ -250,6 +251,13 @@ func (a *App) listeners(store *quarantine.Store) error {
 		}
 	}
 	manage.Register(first.app)
+	confluent, err := registry.New(registry.Config{
+		Catalog: a.catalog, Auth: a.guard, BodyLimit: int64(a.cfg.Limits.AdminBody), Version: a.cfg.Version, Log: a.log,
+	})
+	if err != nil {
+		return err
+	}
+	confluent.Register(first.app)
 	// Before the servers are shut down: take nothing new, finish what was taken.
 	a.onStop("requests under way", a.gateway.Drain)
 	return nil

@@ -100,14 +100,15 @@ func (c *Check) doubt(version int, construct, message string) {
 	c.Doubts = append(c.Doubts, Doubt{version, schemas.Doubt{Direction: schemas.Backward, Construct: construct, Message: message}})
 }
 
-// Messages says, a line each, why the answer is not that it is compatible. The witnesses are
-// made from the schemas, and hold nothing out of any event.
+// Messages says, a line each, why the answer is not that it is compatible: the pointer, the
+// keyword, both values and the witness. These are made from the schemas, and hold nothing
+// out of any event.
 func (c *Check) Messages() (list []string) {
 	for _, b := range c.Breaks {
-		list = append(list, b.line(c.Level))
+		list = append(list, fmt.Sprintf("%s at %q: old %s, new %s: %s", b.Keyword, b.Pointer, shown(b.Old), shown(b.New), b.line(c.Level)))
 	}
 	for _, d := range c.Doubts {
-		list = append(list, d.line(c.Level))
+		list = append(list, fmt.Sprintf("%s at %q: %s", d.Construct, d.Pointer, d.line(c.Level)))
 	}
 	return list
 }
@@ -116,6 +117,9 @@ func (c *Check) Messages() (list []string) {
 const maxShown = 200
 
 func shown(raw []byte) string {
+	if len(raw) == 0 {
+		return "none"
+	}
 	if len(raw) > maxShown {
 		return strings.ToValidUTF8(string(raw[:maxShown]), "") + "…"
 	}
@@ -226,9 +230,17 @@ func (c *Catalog) CheckSchema(ctx context.Context, res Resource, number int) (*C
 }
 
 // SetCompatibility sets the level of a subject, or with the subject "" that of all that
-// have none of their own; an empty level unsets it. schemas.ErrSubject if the name is not one.
+// have none of their own; an empty level unsets it. ErrMode if nothing may be changed;
+// schemas.ErrSubject if the name is not one.
 func (c *Catalog) SetCompatibility(ctx context.Context, subject string, level schemas.Level) error {
-	return c.set(ctx, subject, func(_ *db.Tx, s *schemas.Settings) error { s.Level = level; return nil })
+	return c.set(ctx, subject, func(tx *db.Tx, s *schemas.Settings) error {
+		s.Level = level
+		now, err := c.conf.Schemas.EffectiveTx(tx, subject)
+		if err == nil && now.Mode.ReadOnly() {
+			err = fmt.Errorf("changing the compatibility is %w: it is %s", ErrMode, now.Mode)
+		}
+		return err
+	})
 }
 
 // SetMode sets the mode of a subject, or with the subject "" that of all that have none of

@@ -148,6 +148,9 @@ func (p *planner) deleteSchema(ch Change, r *Result) error {
 	} else {
 		_, err = p.c.conf.Schemas.Delete(p.tx, r.Name, ch.Version)
 	}
+	if err == nil && ch.Version == 0 { // a subject of this name starts anew
+		err = p.c.conf.Schemas.Set(p.tx, r.Name, schemas.Settings{})
+	}
 	return err
 }
 
