@@ -17,7 +17,7 @@ func TestResourceLife(t *testing.T) {
 	if v := s.want(200, "PUT", "/admin/v1/schemas/order", `{"type":"object"}`); v["action"] != "unchanged" {
 		t.Errorf("the same document: %v", v)
 	}
-	if v := s.want(200, "PUT", "/admin/v1/schemas/order", "type: object\nrequired: [id]\n", "Content-Type", "application/yaml"); v["action"] != "updated" || v["version"] != 2.0 {
+	if v := s.want(200, "PUT", "/admin/v1/schemas/order?force=true", "type: object\nrequired: [id]\n", "Content-Type", "application/yaml"); v["action"] != "updated" || v["version"] != 2.0 {
 		t.Errorf("%v", v)
 	}
 	if v := s.want(200, "GET", "/admin/v1/schemas/order/versions/1", ""); v["version"] != 1.0 || fmt.Sprint(v["schema"]) != "map[type:object]" {

@@ -72,6 +72,7 @@ func TestApplyBundle(t *testing.T) {
 func TestDryRunChangesNothing(t *testing.T) {
 	f := newFixture(t)
 	f.apply(strings.ReplaceAll(bundle, "orders", "other"))
+	f.noLevel()
 	manifests := []string{
 		bundle,
 		"kind: Schema\nsubject: order\nschema: {type: object, required: [id, amount]}",
@@ -200,6 +201,7 @@ func TestInvalidResources(t *testing.T) {
 // version that breaks it is not taken.
 func TestStreamsFollowTheirSchema(t *testing.T) {
 	f := newFixture(t)
+	f.noLevel()
 	f.apply(bundle)
 	f.apply("kind: Stream\nname: pinned\nschema: {subject: order, version: 1}\nsink: {file: {dir: pinned}}")
 	results := f.apply("kind: Schema\nsubject: order\nschema: {type: object, required: [amount]}")

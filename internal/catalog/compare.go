@@ -127,11 +127,7 @@ func shown(raw []byte) string {
 }
 
 func (b Break) line(level schemas.Level) string {
-	from, to := fmt.Sprintf("version %d", b.Version), "this one"
-	if b.Direction == schemas.Forward {
-		from, to = to, from
-	}
-	return fmt.Sprintf("not %s: %s; %s accepts %s and %s refuses it", level, b.Message, from, shown(b.Witness), to)
+	return fmt.Sprintf("not %s to version %d: %s; for example %s", level, b.Version, b.Message, shown(b.Witness))
 }
 
 func (d Doubt) line(level schemas.Level) string {
@@ -170,7 +166,7 @@ func (c *Catalog) check(ctx context.Context, m *maker, p *plan, changes []Change
 		if err != nil {
 			return nil, err
 		}
-		if one.result.Check = check; check.Answer != schemas.Incompatible {
+		if one.result.Check = check; check.Answer == schemas.Compatible {
 			continue
 		}
 		if !one.force {

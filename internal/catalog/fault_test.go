@@ -150,6 +150,7 @@ func TestApplyCancelled(t *testing.T) {
 // stored over it.
 func TestChangeMeanwhile(t *testing.T) {
 	f := newFixture(t)
+	f.noLevel()
 	f.apply(bundle)
 	meddle := true
 	f.conf.Try = func(ctx context.Context, doc []byte, opts schemas.Options) error {

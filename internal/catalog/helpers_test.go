@@ -107,6 +107,12 @@ func (f *fixture) apply(manifest string) []Result {
 	return results
 }
 
+// noLevel lets new versions of schemas be what they are.
+func (f *fixture) noLevel() {
+	f.t.Helper()
+	must(f.t, f.SetCompatibility(f.t.Context(), "", schemas.LevelNone))
+}
+
 // remove deletes one resource.
 func (f *fixture) remove(kind Kind, name string, force bool) error {
 	_, err := f.Apply(f.t.Context(), []Change{{Resource: Resource{Kind: kind, Name: name}, Delete: true, Force: force}}, Options{})
@@ -138,7 +144,7 @@ func verdict(t *testing.T, active *gateway.Active, event string) (string, lazare
 func (f *fixture) dump() string {
 	f.t.Helper()
 	var b strings.Builder
-	for _, table := range []string{"streams", "stream_versions", "schema_subjects", "schema_versions", "rule_sets", "rule_set_heads"} {
+	for _, table := range []string{"streams", "stream_versions", "schema_subjects", "schema_versions", "schema_ids", "schema_settings", "rule_sets", "rule_set_heads"} {
 		rows, err := f.db.Query(f.t.Context(), "SELECT * FROM "+table+" ORDER BY 1, 2")
 		must(f.t, err)
 		dumpRows(f.t, &b, table, rows)

@@ -14,7 +14,7 @@ import (
 
 // clicksSchema is version after version of a subject: each asks for a larger n.
 func clicksSchema(least int) string {
-	return fmt.Sprintf("{kind: Schema, subject: clicks, schema: {type: object, required: [n], properties: {n: {type: integer, minimum: %d}}}}", least)
+	return fmt.Sprintf("{kind: Schema, subject: clicks, compatibility: NONE, schema: {type: object, required: [n], properties: {n: {type: integer, minimum: %d}}}}", least)
 }
 
 func clicksStream(schema string) string {
