@@ -53,9 +53,6 @@ func (b *nodes) formatOf(f *jsonschema.Format) *contain.Format {
 	if f == nil {
 		return nil
 	}
-	if b.formats == nil {
-		b.formats = map[string]*contain.Format{}
-	}
 	made := b.formats[f.Name]
 	if made != nil {
 		return made

@@ -12,25 +12,29 @@ import (
 // nodes makes nodes of package contain out of a compiled schema: what the library would
 // evaluate, as sets. It is for one schema and one question.
 type nodes struct {
+	root     *contain.Node
 	graph    *graph
 	made     map[*jsonschema.Schema]*contain.Node
 	inPlace  map[*jsonschema.Schema]int // 1: being looked at, 2: free of cycles, 3: on one
 	patterns map[string]*contain.Pattern
 	formats  map[string]*contain.Format
+	loops    bool // some schema leads back to itself without a step into the value
 }
 
-// node is the root's node.
-func (s *Schema) node() *contain.Node {
-	if s.root == nil {
-		return contain.NewNode()
-	}
+// nodes makes the nodes of the schema.
+func (s *Schema) nodes() *nodes {
 	b := &nodes{
-		graph:    newGraph(s.root, s.source.anchored),
 		made:     map[*jsonschema.Schema]*contain.Node{},
 		inPlace:  map[*jsonschema.Schema]int{},
 		patterns: map[string]*contain.Pattern{},
+		formats:  map[string]*contain.Format{},
+		root:     contain.NewNode(),
 	}
-	return b.node(s.root)
+	if s.root != nil {
+		b.graph = newGraph(s.root, s.source.anchored)
+		b.root = b.node(s.root)
+	}
+	return b
 }
 
 // node makes a schema's node, once.
@@ -45,6 +49,7 @@ func (b *nodes) node(s *jsonschema.Schema) *contain.Node {
 	case s.Bool != nil:
 		n.Never = !*s.Bool
 	case b.cyclic(s):
+		b.loops = true
 		b.opaque(n, s, "$ref")
 	default:
 		b.fill(n, s)

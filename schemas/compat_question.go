@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/lazaret/lazaret"
 	"github.com/lazaret/lazaret/internal/jsonread"
 	"github.com/lazaret/lazaret/schemas/contain"
 )
@@ -18,34 +19,42 @@ type question struct {
 	accepts, refuses *Schema
 	direction        Direction
 	earlier          int
+	dropped          []dropped
 }
 
+// stepsForMore is the work that may go into finding more breaks when there is one.
+const stepsForMore = contain.DefaultSteps / 2
+
 // ask answers the question with proofs. Beyond the first break others are looked for by
-// asking again without the keyword that refused.
+// asking again without the keywords that refused.
 func (q *question) ask(c *Comparison) {
-	against := q.refuses
-	for found := 0; found < maxBreaks; found++ {
-		answer := contain.Except(q.accepts.node(), against.node(), 0)
-		switch answer.Verdict {
-		case contain.Empty:
-			return
-		case contain.Unknown:
-			if found == 0 { // otherwise there is an answer, and only more of it is in doubt
-				c.Doubts = append(c.Doubts, q.doubt(answer.Doubt))
-			}
-			return
+	steps := contain.DefaultSteps
+	for found := 0; found < maxBreaks && steps > 0; found++ {
+		refuses := q.refuses.nodes()
+		refuses.drop(q.dropped)
+		accepts := q.accepts.nodes()
+		answer := contain.Except(accepts.root, refuses.root, steps)
+		if steps -= answer.Steps; found == 0 {
+			steps = stepsForMore
 		}
-		brk, keywords, ok := q.proof(answer.Value, against)
-		if !ok {
-			if found == 0 {
-				c.Doubts = append(c.Doubts, q.doubt(contain.Doubt{Construct: "witness", Message: "an event was found that the schema library judges otherwise; please report it"}))
-			}
+		brk, ok := Break{}, false
+		if answer.Verdict == contain.Found {
+			brk, ok = q.proof(answer.Value)
+		}
+		switch {
+		case answer.Verdict == contain.Empty || found > 0 && !ok:
+			return
+		case answer.Verdict == contain.Unknown:
+			c.Doubts = append(c.Doubts, q.doubt(answer.Doubt))
+			return
+		case !ok && (accepts.loops || refuses.loops):
+			c.Doubts = append(c.Doubts, q.doubt(contain.Doubt{Construct: "$ref", Message: "a schema leads back to itself without a step into the event"}))
+			return
+		case !ok:
+			c.Doubts = append(c.Doubts, q.doubt(contain.Doubt{Construct: "witness", Message: "an event was found that the schema library judges otherwise; please report it"}))
 			return
 		}
 		c.Breaks = append(c.Breaks, brk)
-		if against, ok = against.without(keywords); !ok {
-			return
-		}
 	}
 }
 
@@ -57,28 +66,35 @@ func (q *question) doubt(d contain.Doubt) Doubt {
 	return Doubt{Direction: q.direction, Earlier: q.earlier, Pointer: pointer, Construct: d.Construct, Message: d.Message}
 }
 
-// proof holds a witness against both schemas with the library, and says where the one that
-// was asked about, which has some keywords less, refuses it. False: the library does not
-// agree.
-func (q *question) proof(value any, against *Schema) (brk Break, keywords []missing, ok bool) {
+// proof holds a witness against both schemas with the library, and says where it is
+// refused by a keyword that was not dropped yet; that is then dropped. False: the library
+// does not agree, or there is no such keyword.
+func (q *question) proof(value any) (brk Break, ok bool) {
 	witness, err := json.Marshal(value)
 	if err != nil {
-		return Break{}, nil, false
+		return Break{}, false
 	}
 	good, err := q.accepts.reference(witness)
 	if err != nil || len(good.Reasons) > 0 {
-		return Break{}, nil, false
+		return Break{}, false
 	}
-	for _, s := range []*Schema{against, q.refuses} {
-		if bad, err := s.reference(witness); err != nil || len(bad.Reasons) == 0 {
-			return Break{}, nil, false
+	bad, err := q.refuses.reference(witness)
+	if err != nil || len(bad.Reasons) == 0 {
+		return Break{}, false
+	}
+	var reason *lazaret.Reason
+	for i := range bad.Reasons {
+		k := keywordOf(bad.Reasons[i])
+		if slices.Contains(q.dropped, k) {
+			continue
+		}
+		if q.dropped = append(q.dropped, k); reason == nil {
+			reason = &bad.Reasons[i]
 		}
 	}
-	bad, err := against.reference(witness)
-	if err != nil {
-		return Break{}, nil, false
+	if reason == nil {
+		return Break{}, false
 	}
-	reason := bad.Reasons[0]
 	brk = Break{Direction: q.direction, Earlier: q.earlier, Path: reason.Path, Witness: witness, Keyword: strings.TrimPrefix(string(reason.Code), "schema.")}
 	brk.Pointer, _ = cutLast(reason.SchemaPath)
 	here, there := q.refuses.keyword(reason.SchemaPath, reason.Path), q.accepts.keyword(reason.SchemaPath, reason.Path)
@@ -87,14 +103,36 @@ func (q *question) proof(value any, against *Schema) (brk Break, keywords []miss
 		brk.New, brk.Old = there, here
 	}
 	brk.Message = q.message(reason.Path, reason.Message)
-	for _, r := range bad.Reasons {
-		m := missing{at: r.SchemaPath}
-		if strings.HasSuffix(string(r.Code), "equired") {
-			_, m.name = cutLast(r.Path)
-		}
-		keywords = append(keywords, m)
+	return brk, true
+}
+
+// dropped is a keyword that is left out of a question, or one name out of its list.
+type dropped struct{ pointer, keyword, name string }
+
+func keywordOf(r lazaret.Reason) (d dropped) {
+	d.pointer, d.keyword = cutLast(r.SchemaPath)
+	switch {
+	case strings.HasSuffix(string(r.Code), "equired"):
+		_, d.name = cutLast(r.Path)
+	case r.Code != lazaret.SchemaCode(d.keyword): // a schema that is false
+		d.pointer, d.keyword = r.SchemaPath, "false"
 	}
-	return brk, keywords, true
+	return d
+}
+
+// drop takes keywords out of the nodes that say them.
+func (b *nodes) drop(list []dropped) {
+	if len(list) == 0 {
+		return
+	}
+	for s, n := range b.made {
+		at := schemaPath(s.Location)
+		for _, d := range list {
+			if d.pointer == at {
+				n.Drop(d.keyword, d.name)
+			}
+		}
+	}
 }
 
 func (q *question) message(path, refusal string) string {
@@ -116,90 +154,6 @@ func cutLast(pointer string) (rest, token string) {
 		return "", pointer
 	}
 	return pointer[:i], unescape(pointer[i+1:])
-}
-
-// missing is a keyword that is to be left out, or one name out of its list.
-type missing struct{ at, name string }
-
-// without compiles the schema without some keywords. False if that is not possible, or
-// changes nothing.
-func (s *Schema) without(keywords []missing) (*Schema, bool) {
-	root := s.source.documents[rootURL]
-	if root == nil {
-		return nil, false
-	}
-	value, changed := root.value, false
-	for _, k := range keywords {
-		var done bool
-		if value, done = leftOut(value, tokens(pointerOnly(k.at)), k.name); done {
-			changed = true
-		}
-	}
-	if !changed {
-		return nil, false
-	}
-	document, err := json.Marshal(value)
-	if err != nil {
-		return nil, false
-	}
-	opts := s.source.opts
-	opts.Load = func(subject string, version int) ([]byte, error) {
-		if d := s.source.documents[fmt.Sprintf("%s%s:%d", scheme, subject, version)]; d != nil {
-			return d.data, nil
-		}
-		return nil, fmt.Errorf("%w: %s %d", ErrNotFound, subject, version)
-	}
-	next, err := Compile(document, opts)
-	return next, err == nil
-}
-
-// pointerOnly is a path of a reason if it is in the root document; else "", which is no
-// keyword.
-func pointerOnly(path string) string {
-	if strings.HasPrefix(path, "/") && !strings.HasSuffix(path, "…") {
-		return path
-	}
-	return ""
-}
-
-// leftOut returns the value without a member, or without one name of the list there. The
-// value itself is not changed.
-func leftOut(v any, path []string, name string) (any, bool) {
-	if len(path) == 0 {
-		return v, false
-	}
-	switch v := v.(type) {
-	case map[string]any:
-		sub, ok := v[path[0]]
-		if !ok {
-			return v, false
-		}
-		c := make(map[string]any, len(v))
-		for k, w := range v {
-			c[k] = w
-		}
-		list, isList := sub.([]any)
-		switch {
-		case len(path) > 1:
-			c[path[0]], ok = leftOut(sub, path[1:], name)
-			return c, ok
-		case name != "" && isList:
-			left := slices.DeleteFunc(slices.Clone(list), func(w any) bool { return w == any(name) })
-			c[path[0]] = left
-			return c, len(left) < len(list)
-		}
-		delete(c, path[0])
-		return c, true
-	case []any:
-		i, ok := index(path[0], len(v))
-		if !ok || len(path) == 1 {
-			return v, false
-		}
-		c := slices.Clone(v)
-		c[i], ok = leftOut(v[i], path[1:], name)
-		return c, ok
-	}
-	return v, false
 }
 
 func index(token string, n int) (int, bool) {

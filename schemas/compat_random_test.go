@@ -209,7 +209,7 @@ func TestNodesAreTheLibrarys(t *testing.T) {
 		if err != nil {
 			continue
 		}
-		n := s.node()
+		n := s.nodes().root
 		g := &instanceMaker{rng: rng, root: s.root, words: s.words()}
 		w := &treeWriter{rng: rng}
 		for range 20 {

@@ -19,15 +19,38 @@ func (s *solver) finish(lf *leaf) outcome {
 	default:
 		o = s.finishArray(lf)
 	}
-	if o.verdict != isFound || s.allHold(lf.goal, o.value) {
+	lf.near = nil
+	if o.verdict != isFound {
 		return o
 	}
+	s.budget.use(size(o.value))
+	if s.allHold(lf.goal, o.value) {
+		return o
+	}
+	lf.near = &o
 	if lf.opaque != nil {
 		d := doubt(lf.opaque.Opaque, "this construct could not be decided")
 		d.doubt.Where = lf.opaque.Where
 		return d
 	}
 	return doubt("values", "the value that was found is one of those that are left out")
+}
+
+// size counts the parts of a value, up to about a thousand.
+func size(v any) (n int) {
+	switch v := v.(type) {
+	case []any:
+		for _, item := range v[:min(len(v), 100)] {
+			n += size(item)
+		}
+	case map[string]any:
+		for _, item := range v {
+			if n += size(item); n > 1000 {
+				break
+			}
+		}
+	}
+	return n + 1
 }
 
 func number0(v any) (*big.Rat, bool) {

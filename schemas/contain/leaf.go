@@ -15,6 +15,8 @@ type leaf struct {
 	listed bool
 	not    []any // values that it is not
 	opaque *Node // something that the facts do not tell of
+	// near is a value that is good but for the disjunctions; nil if none is known.
+	near *outcome
 
 	texts   texts
 	numbers numbers
@@ -329,7 +331,7 @@ func (s *solver) split(lf *leaf) outcome {
 	rest.ors = slices.Delete(slices.Clone(lf.ors), at, at+1)
 	o := empty
 	for _, alt := range lf.ors[at].alts {
-		if s.budget.spent() {
+		if !s.budget.use(8 + len(lf.object.props)/2) {
 			return overBudget
 		}
 		c := rest.clone()
@@ -352,8 +354,9 @@ func (s *solver) applyAll(lf *leaf, alt []fact) bool {
 	return true
 }
 
-// choose picks the disjunction to split: the one with the fewest alternatives, where one
-// that comes from what is asserted counts for less than one from what is denied, because its
+// choose picks the disjunction to split: one that the nearest value breaks, since otherwise
+// that value may come again; of those the one with the fewest alternatives, where one that
+// comes from what is asserted counts for less than one from what is denied, because its
 // alternatives say more.
 func (s *solver) choose(lf *leaf) (at int) {
 	best := -1
@@ -361,6 +364,9 @@ func (s *solver) choose(lf *leaf) (at int) {
 		weight := 4 * len(or.alts)
 		if !or.source.negated() {
 			weight = len(or.alts)
+		}
+		if lf.near != nil && s.holds(or.source, lf.near.value) {
+			weight += 1 << 20
 		}
 		if best < 0 || weight < best {
 			at, best = i, weight
@@ -443,6 +449,7 @@ func (s *solver) entailed(lf *leaf, f fact) bool {
 
 // conflicts says whether the facts plainly cannot be together with what the leaf says.
 func (s *solver) conflicts(lf *leaf, alt []fact) bool {
+	s.budget.use(4)
 	if len(alt) == 1 {
 		switch f := alt[0]; f.op {
 		case opPresent:
@@ -453,6 +460,7 @@ func (s *solver) conflicts(lf *leaf, alt []fact) bool {
 			return !s.somewhere(lf, f)
 		}
 	}
+	s.budget.use(8 + len(lf.object.props)/2)
 	c := lf.clone()
 	if !s.applyAll(c, alt) {
 		return true

@@ -27,6 +27,7 @@ type Answer struct {
 	Verdict Verdict
 	Value   any   // a member, if one was found: as encoding/json decodes it, with json.Number
 	Doubt   Doubt // if it is not known
+	Steps   int   // the work that it took
 }
 
 // Except asks whether there is a value that one schema accepts and another refuses. The
@@ -52,13 +53,14 @@ func Except(accepts, refuses *Node, steps int) Answer {
 	if s.budget.spent() && o.verdict != isFound {
 		o = overBudget
 	}
+	answer := Answer{Verdict: Empty, Steps: steps - s.budget.left}
 	switch o.verdict {
 	case isFound:
-		return Answer{Verdict: Found, Value: o.value}
+		answer.Verdict, answer.Value = Found, o.value
 	case isUnknown:
-		return Answer{Verdict: Unknown, Doubt: *o.doubt}
+		answer.Verdict, answer.Doubt = Unknown, *o.doubt
 	}
-	return Answer{Verdict: Empty}
+	return answer
 }
 
 // lit is a literal: the class of a node, twice, and 1 more if it is negated.
