@@ -86,7 +86,7 @@ type EvolutionSpec struct {
 // EvolutionLimits bound what is accepted without a person. A proposal must satisfy all of
 // them, and be proved backward compatible, which is not to be changed.
 type EvolutionLimits struct {
-	// Kinds are the kinds of edits: field, enum_value, type; default field alone.
+	// Kinds are the kinds of edits: field, enum_value, type, branch; default field alone.
 	Kinds []string `json:"kinds,omitempty" yaml:"kinds"`
 	// MinEntries is how many entries of the quarantine it must release; default 100.
 	MinEntries int `json:"min_entries,omitempty" yaml:"min_entries"`
@@ -104,7 +104,7 @@ type EvolutionLimits struct {
 }
 
 // EvolutionKinds are the kinds of edits that can be proposed.
-func EvolutionKinds() []string { return []string{"field", "enum_value", "type"} }
+func EvolutionKinds() []string { return []string{"field", "enum_value", "type", "branch"} }
 
 // EvolutionMode is the mode in force.
 func (s *Stream) EvolutionMode() EvolutionMode {

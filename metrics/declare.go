@@ -36,7 +36,7 @@ func (m *Metrics) declare() {
 	m.sourceRebalances = m.counter("source_rebalances_total", "Times that a source was given partitions by its consumer group.", "stream")
 	m.sourcePartitions = m.gauge("source_partitions", "Partitions that a source of the stream reads in this process.", "stream")
 	m.sourceLag = m.gauge("source_lag_records", "Records of a partition that are there and are not acknowledged, at most some seconds ago.", "stream", "topic", "partition")
-	m.scrapeErrors = m.counter("scrape_errors_total", "Times that the quarantine could not be counted for lazaret_quarantine_entries.")
+	m.scrapeErrors = m.counter("scrape_errors_total", "Times that what is in the store could not be counted for lazaret_quarantine_entries or lazaret_schema_proposals.")
 
 	m.verdict = m.histogram("verdict_seconds", "Time for one event's verdict.",
 		[]float64{10e-6, 25e-6, 50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 50e-3, 0.25, 1}, "stream")

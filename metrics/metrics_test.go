@@ -62,6 +62,9 @@ func touched() *Metrics {
 		Quarantine: func(context.Context) ([]QuarantineCount, error) {
 			return []QuarantineCount{{"clicks", "quarantined", 2}, {"clicks", "odd", 1}, {"clicks", "odder", 1}}, nil
 		},
+		Proposals: func(context.Context) ([]ProposalCount, error) {
+			return []ProposalCount{{"clicks", "draft", 2}, {"clicks", "accepting", 1}, {"clicks", "odd", 1}}, nil
+		},
 	})
 	return m
 }
@@ -172,6 +175,8 @@ func TestMetricsHoldWhatTheyWereTold(t *testing.T) {
 		{"lazaret_queue_depth", []string{"queue", "store"}, 3},
 		{"lazaret_quarantine_entries", []string{"status", "quarantined"}, 2},
 		{"lazaret_quarantine_entries", []string{"status", "other"}, 2},
+		{"lazaret_schema_proposals", []string{"state", "draft"}, 2},
+		{"lazaret_schema_proposals", []string{"state", "other"}, 2},
 		{"lazaret_build_info", []string{"version", "1.2.3"}, 1},
 		{"lazaret_scrape_errors_total", nil, 0},
 	} {
@@ -244,7 +249,7 @@ func TestStreamsComeAndGo(t *testing.T) {
 	m.DropStream("clicks")
 	f := scrape(t, m)
 	for name, family := range f {
-		if strings.HasPrefix(name, "lazaret_") && name != "lazaret_quarantine_entries" && strings.Contains(family.String(), `"clicks"`) {
+		if strings.HasPrefix(name, "lazaret_") && name != "lazaret_quarantine_entries" && name != "lazaret_schema_proposals" && strings.Contains(family.String(), `"clicks"`) {
 			t.Errorf("%s still speaks of a stream that was dropped", name)
 		}
 	}

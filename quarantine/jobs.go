@@ -178,6 +178,25 @@ func (j *Jobs) Stop(ctx context.Context) error {
 // starts it. With dryRun it judges them and changes nothing. concurrency is how many
 // entries are judged at a time; 0 is DefaultConcurrency.
 func (j *Jobs) Submit(ctx context.Context, f Filter, dryRun bool, concurrency int) (Job, error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return Job{}, fmt.Errorf("making an id: %w", err)
+	}
+	return j.submit(ctx, id.String(), f, dryRun, concurrency)
+}
+
+// SubmitOnce is Submit for a job whose id the caller has chosen, for good: if there is one of
+// that id, whatever has become of it, it is returned and no other is made. So it can be
+// repeated after a failure or a crash. Calls for one id must not overlap.
+func (j *Jobs) SubmitOnce(ctx context.Context, id string, f Filter, concurrency int) (Job, error) {
+	job, err := j.Get(ctx, id)
+	if !errors.Is(err, ErrNotFound) {
+		return job, err
+	}
+	return j.submit(ctx, id, f, false, concurrency)
+}
+
+func (j *Jobs) submit(ctx context.Context, id string, f Filter, dryRun bool, concurrency int) (Job, error) {
 	f, err := f.forWrites("reprocessed")
 	if err != nil {
 		return Job{}, err
@@ -188,11 +207,7 @@ func (j *Jobs) Submit(ctx context.Context, f Filter, dryRun bool, concurrency in
 	if concurrency < 1 || concurrency > MaxConcurrency {
 		return Job{}, &InputError{"concurrency", fmt.Sprintf("%d is not between 1 and %d", concurrency, MaxConcurrency)}
 	}
-	id, err := uuid.NewV7()
-	if err != nil {
-		return Job{}, fmt.Errorf("making an id: %w", err)
-	}
-	job := &storedJob{Job: Job{ID: id.String(), State: Pending, Filter: f, DryRun: dryRun, Concurrency: concurrency,
+	job := &storedJob{Job: Job{ID: id, State: Pending, Filter: f, DryRun: dryRun, Concurrency: concurrency,
 		Created: db.Time(db.Micros(j.cfg.Clock())), ByCode: map[lazaret.Code]int64{}}}
 	job.Updated = job.Created
 	if job.maxSeq, err = j.store.newest(ctx); err != nil {

@@ -28,6 +28,8 @@ type Config struct {
 	Auth       *auth.Guard
 	// Impacts tries schemas on real traffic; nil: nobody can. Optional.
 	Impacts Impacts
+	// Proposals are those of new schema versions; nil: there are none. Optional.
+	Proposals Proposals
 	// StoreReady says why the store takes no writes; nil if it does.
 	StoreReady func() error
 	// Metrics answers /metrics; nil: there is none. Optional.
@@ -117,6 +119,7 @@ func (a *API) routes() []route {
 	list = append(list, a.jobRoutes()...)
 	list = append(list, a.replayRoutes()...)
 	list = append(list, a.impactRoutes()...)
+	list = append(list, a.proposalRoutes()...)
 	return append(list, route{method: "GET", path: base + "/info", scope: auth.Read, do: a.info})
 }
 

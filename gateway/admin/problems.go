@@ -11,6 +11,7 @@ import (
 	"github.com/lazaret/lazaret/internal/auth"
 	"github.com/lazaret/lazaret/internal/catalog"
 	"github.com/lazaret/lazaret/internal/db"
+	"github.com/lazaret/lazaret/internal/evolution"
 	"github.com/lazaret/lazaret/internal/web"
 	"github.com/lazaret/lazaret/internal/yamlread"
 	"github.com/lazaret/lazaret/quarantine"
@@ -45,6 +46,10 @@ var statuses = []struct {
 	{quarantine.ErrState, plain(409)},
 	{quarantine.ErrBusy, again(429, 10*time.Second)},
 	{quarantine.ErrStopped, again(503, 5*time.Second)},
+	{evolution.ErrNotFound, plain(404)},
+	{evolution.ErrState, plain(409)},
+	{evolution.ErrConflict, plain(409)},
+	{evolution.ErrUnproved, plain(409)},
 	{replay.ErrNotFound, plain(404)},
 	{replay.ErrState, plain(409)},
 	{replay.ErrBusy, plain(409)},

@@ -22,6 +22,7 @@ import (
 	"github.com/lazaret/lazaret/internal/catalog"
 	"github.com/lazaret/lazaret/internal/config"
 	"github.com/lazaret/lazaret/internal/db"
+	"github.com/lazaret/lazaret/internal/evolution"
 	"github.com/lazaret/lazaret/internal/impact"
 	"github.com/lazaret/lazaret/internal/kafkaio"
 	"github.com/lazaret/lazaret/internal/web"
@@ -45,6 +46,8 @@ type Config struct {
 	Stdout  io.Writer // where stdout sinks write
 	// Reference has events judged without the checker: slower, with the same verdicts.
 	Reference bool
+	// EvolveEvery is how often schema proposals are brought up to date; 0 is the default.
+	EvolveEvery time.Duration
 }
 
 // App is a gateway, ready to start. Start is called once; Stop may be called more than
@@ -54,20 +57,21 @@ type App struct {
 	log     *slog.Logger
 	metrics *metrics.Metrics
 
-	db       *db.DB
-	cluster  *kafkaio.Cluster // nil: there is no Kafka
-	instance string           // what the store is called in Kafka
-	sources  *sources
-	guard    *auth.Guard
-	catalog  *catalog.Catalog
-	jobs     *quarantine.Jobs
-	replays  *replay.Jobs
-	recent   *recent.Samples
-	impacts  *impact.Meter
-	gateway  *gateway.Gateway
-	ports    []*port
-	failed   chan error
-	wg       sync.WaitGroup
+	db        *db.DB
+	cluster   *kafkaio.Cluster // nil: there is no Kafka
+	instance  string           // what the store is called in Kafka
+	sources   *sources
+	guard     *auth.Guard
+	catalog   *catalog.Catalog
+	jobs      *quarantine.Jobs
+	replays   *replay.Jobs
+	recent    *recent.Samples
+	impacts   *impact.Meter
+	evolution *evolution.Engine
+	gateway   *gateway.Gateway
+	ports     []*port
+	failed    chan error
+	wg        sync.WaitGroup
 
 	mu   sync.Mutex
 	stop []step // run from the last to the first
@@ -206,7 +210,7 @@ func (a *App) pipeline(ctx context.Context, store *quarantine.Store) error {
 		return err
 	}
 	a.onStop("reprocess jobs", a.jobs.Stop)
-	if a.impacts, err = impact.New(impact.Config{Catalog: a.catalog, Quarantine: store, Recent: a.recent}); err != nil {
+	if err := a.measures(ctx, store); err != nil {
 		return err
 	}
 	a.gateway, err = gateway.New(gateway.Config{
@@ -232,7 +236,7 @@ func (a *App) listeners(store *quarantine.Store) error {
 		return fmt.Errorf("%w: limits.decoded and limits.in_flight: %w", ErrConfig, err)
 	}
 	manage, err := admin.New(admin.Config{
-		Catalog: a.catalog, Quarantine: store, Jobs: a.jobs, Replays: a.replays, Impacts: a.impacts, Auth: a.guard, Metrics: a.metrics.Handler(),
+		Catalog: a.catalog, Quarantine: store, Jobs: a.jobs, Replays: a.replays, Impacts: a.impacts, Proposals: a.evolution, Auth: a.guard, Metrics: a.metrics.Handler(),
 		Version: a.cfg.Version, StorePath: a.db.Path(), StoreReady: a.db.Ready,
 		BodyLimit: int64(a.cfg.Limits.AdminBody), Concurrency: a.cfg.Reprocess.Concurrency, Log: a.log,
 	})
@@ -266,6 +270,9 @@ func (a *App) listeners(store *quarantine.Store) error {
 // Start begins to serve. It returns at once; Failed tells of a listener that ends by itself.
 func (a *App) Start(ctx context.Context) error {
 	if err := a.jobs.Start(ctx); err != nil {
+		return err
+	}
+	if err := a.evolution.Start(ctx); err != nil {
 		return err
 	}
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))

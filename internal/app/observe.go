@@ -63,6 +63,14 @@ func (a *App) watch(store *quarantine.Store) metrics.Watch {
 			}
 			return list, err
 		},
+		Proposals: func(ctx context.Context) ([]metrics.ProposalCount, error) {
+			counts, err := a.evolution.Counts(ctx)
+			list := make([]metrics.ProposalCount, len(counts))
+			for i, c := range counts {
+				list[i] = metrics.ProposalCount{Stream: c.Stream, State: string(c.State), Proposals: c.Proposals}
+			}
+			return list, err
+		},
 	}
 }
 

@@ -1,0 +1,235 @@
+package app_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/lazaret/lazaret/gateway/sink"
+	"github.com/lazaret/lazaret/internal/app"
+	"github.com/lazaret/lazaret/internal/client"
+)
+
+type proposal struct {
+	ID, Stream, Subject, State, Summary, Who, Why, Diff, Job string
+	BaseVersion                                              int `json:"base_version"`
+	Entries                                                  int
+	LookedAt                                                 int `json:"looked_at"`
+	WouldRelease                                             int `json:"would_release"`
+	Version                                                  int
+	RollbackVersion                                          int `json:"rollback_version"`
+	Compatibility                                            string
+	Producers                                                []string
+	Edits                                                    []struct{ Kind, Path, Pointer, Text string }
+	Document                                                 json.RawMessage
+}
+
+type proposals struct {
+	Proposals []proposal
+	Notes     []struct{ Path, Message string }
+}
+
+// admin makes a request of the admin API; the path is below /admin/v1.
+func adminCall(t testing.TB, c *client.Client, method, path string, query url.Values, body string, out any) error {
+	t.Helper()
+	_, err := c.Do(t.Context(), client.Call{Method: method, Path: "/admin/v1" + path, Query: query, Body: []byte(body)}, out)
+	return err
+}
+
+func listProposals(t testing.TB, c *client.Client, state string) (list proposals) {
+	t.Helper()
+	if err := adminCall(t, c, http.MethodGet, "/proposals", url.Values{"stream": {"clickstream"}, "state": {state}}, "", &list); err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+// eventually asks again until the answer is yes.
+func eventually(t testing.TB, what string, yes func() bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	for !yes() {
+		select {
+		case <-ctx.Done():
+			t.Fatalf("not within 30 s: %s", what)
+		case <-time.After(5 * time.Millisecond): // another process decides when
+		}
+	}
+}
+
+// drafted waits for the draft whose edits are at these places, with so many entries.
+func drafted(t testing.TB, c *client.Client, entries int, paths ...string) (found proposal) {
+	t.Helper()
+	var last proposals
+	eventually(t, fmt.Sprintf("a draft for %v with %d entries", paths, entries), func() bool {
+		last = listProposals(t, c, "draft")
+		for _, p := range last.Proposals {
+			var at []string
+			for _, e := range p.Edits {
+				at = append(at, e.Path)
+			}
+			if fmt.Sprint(at) == fmt.Sprint(paths) && p.Entries == entries {
+				found = p
+				return true
+			}
+		}
+		return false
+	})
+	return found
+}
+
+func decide(t testing.TB, c *client.Client, id, what, body string) (p proposal) {
+	t.Helper()
+	if err := adminCall(t, c, http.MethodPost, "/proposals/"+id+"/"+what, nil, body, &p); err != nil {
+		t.Fatalf("%s: %v", what, err)
+	}
+	return p
+}
+
+// delivered counts how often each event's bytes are in the sink.
+func delivered(t testing.TB, cfg app.Config) map[string]int {
+	t.Helper()
+	found := map[string]int{}
+	err := sink.ReadAll(filepath.Join(cfg.Sinks.File.Root, "clickstream"), func(line []byte) error {
+		var r struct{ Event json.RawMessage }
+		err := json.Unmarshal(line, &r)
+		found[string(r.Event)]++
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+// accounted holds that each event that was sent is delivered once, or is still quarantined.
+func accounted(t testing.TB, c *client.Client, cfg app.Config, sent []string, held int) {
+	t.Helper()
+	found := delivered(t, cfg)
+	missing := 0
+	for _, data := range sent {
+		switch n := found[data]; n {
+		case 0:
+			missing++
+		case 1:
+		default:
+			t.Errorf("an event was delivered %d times", n)
+		}
+		delete(found, data)
+	}
+	if len(found) > 0 {
+		t.Errorf("%d events were delivered that nobody sent", len(found))
+	}
+	if missing != held || quarantinedNow(t, c) != held {
+		t.Errorf("of %d sent %d are not delivered and %d are quarantined, want %d of both", len(sent), missing, quarantinedNow(t, c), held)
+	}
+}
+
+func quarantinedNow(t testing.TB, c *client.Client) (n int) {
+	t.Helper()
+	var groups struct{ Groups []struct{ Count int } }
+	if err := adminCall(t, c, http.MethodGet, "/groups", url.Values{"limit": {"1000"}, "stream": {"clickstream"}}, "", &groups); err != nil {
+		t.Fatal(err)
+	}
+	for _, g := range groups.Groups {
+		n += g.Count
+	}
+	return n
+}
+
+func evolving(t testing.TB) app.Config {
+	cfg := testConfig(t)
+	cfg.EvolveEvery = 20 * time.Millisecond
+	return cfg
+}
+
+func withField(_ int, data string) string {
+	return strings.Replace(data, `"session":{`, `"session":{"consent":"all",`, 1)
+}
+
+func withType(_ int, data string) string {
+	i := strings.Index(data, `"event_type":"`) + len(`"event_type":"`)
+	return data[:i] + "wishlist" + data[i+strings.IndexByte(data[i:], '"'):]
+}
+
+// The clickstream's producer begins to send a new field in a strict place and a new event
+// type, in the middle of the stream: each is proposed, accepted in one call, and what was
+// refused meanwhile is released. No event is lost or delivered twice; what is bad stays.
+func TestEvolutionMendsTheClickstream(t *testing.T) {
+	cfg := evolving(t)
+	_, c := startApp(t, cfg)
+	putClickstream(t, c, nil)
+	var sent []string
+	send := func(list []string) {
+		sent = append(sent, list...)
+		post(t, c, list)
+	}
+	send(events(t, 1, 100, nil))
+	send(events(t, 2, 60, withField))
+	send(events(t, 3, 40, withType))
+	send(events(t, 4, 30, func(i int, data string) string { return withType(i, withField(i, data)) }))
+	send(events(t, 5, 20, func(_ int, data string) string { // bad in any case
+		return strings.Replace(data, `"session":{"id":"s_`, `"session":{"consent":"all","id":"S_`, 1)
+	}))
+	send(events(t, 6, 15, func(_ int, data string) string {
+		return strings.Replace(withType(0, data), "wishlist", "Add-To-Cart", 1)
+	}))
+	field := drafted(t, c, 60, "/session/consent")
+	typ := drafted(t, c, 40, "/event_type")
+	if n := len(listProposals(t, c, "draft").Proposals); n != 2 {
+		t.Errorf("%d drafts, want 2: both together follow from them", n)
+	}
+	if notes := listProposals(t, c, "").Notes; len(notes) != 1 || notes[0].Path != "/event_type" || !strings.Contains(notes[0].Message, "15 entries") {
+		t.Errorf("notes %+v", notes)
+	}
+	if field.WouldRelease != 60 || field.LookedAt != 60 || field.BaseVersion != 1 || len(field.Producers) != 1 || field.Edits[0].Kind != "field" {
+		t.Errorf("%+v", field)
+	}
+	var whole proposal
+	if err := adminCall(t, c, http.MethodGet, "/proposals/"+field.ID, nil, "", &whole); err != nil {
+		t.Fatal(err)
+	}
+	want := replaced(t, schemaText(t), `"user_agent": { "type": "string", "maxLength": 1024 }`, `"user_agent": { "type": "string", "maxLength": 1024 },
+        "consent": { "type": "string" }`)
+	if compactJSON(t, whole.Document) != compactJSON(t, []byte(want)) {
+		t.Errorf("the document is\n%s", whole.Document)
+	}
+	t.Log(whole.Summary, "\n"+whole.Diff)
+
+	for range 2 { // accepting twice does it once
+		a := decide(t, c, field.ID, "accept", `{"why":"the new consent banner","force":true}`)
+		if a.State != "accepted" || a.Version != 2 || a.Who == "" || a.Why != "the new consent banner" || a.Job != a.ID {
+			t.Fatalf("%+v", a)
+		}
+	}
+	if job, err := c.WaitJob(t.Context(), field.ID, 5*time.Millisecond, nil); err != nil || job.State != "done" || job.Released != 60 {
+		t.Fatalf("%+v, %v", job, err)
+	}
+	send(events(t, 7, 10, withField)) // passes from now on
+	again := drafted(t, c, 70, "/event_type")
+	if again.ID != typ.ID || again.BaseVersion != 2 || again.WouldRelease != 70 {
+		t.Errorf("the other draft was not rebuilt: %+v", again)
+	}
+	decide(t, c, again.ID, "accept", `{"force":true}`)
+	if job, err := c.WaitJob(t.Context(), again.ID, 5*time.Millisecond, nil); err != nil || job.Released != 70 {
+		t.Fatalf("%+v, %v", job, err)
+	}
+	accounted(t, c, cfg, sent, 35)
+}
+
+func compactJSON(t testing.TB, raw []byte) string {
+	t.Helper()
+	var v any
+	if err := json.Unmarshal(raw, &v); err != nil {
+		t.Fatal(err)
+	}
+	b, _ := json.Marshal(v)
+	return string(b)
+}

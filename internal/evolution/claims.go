@@ -1,0 +1,353 @@
+package evolution
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/lazaret/lazaret"
+	"github.com/lazaret/lazaret/gateway"
+	"github.com/lazaret/lazaret/internal/cloudevents"
+	"github.com/lazaret/lazaret/internal/jsonread"
+	"github.com/lazaret/lazaret/quarantine"
+	"github.com/lazaret/lazaret/schemas"
+	"github.com/lazaret/lazaret/schemas/infer"
+)
+
+// claim is a set of edits that some entries ask for, each of them for all.
+type claim struct {
+	wants     []want
+	keys      []string // of the wants, sorted
+	entries   int
+	ids       []string // at most maxVerified
+	producers map[string]bool
+	first     time.Time
+	last      time.Time
+	fields    map[string]*infer.Inference // by the want's key
+}
+
+// tally is what the entries of a stream ask for.
+type tally struct {
+	stream  string
+	base    schemas.Version
+	judge   gateway.Judge
+	reader  *reader
+	claims  map[string]*claim
+	values  map[string]map[string]bool // of lists, by their place: what is not on them
+	near    map[string]int             // by path: values that are misspelt
+	late    []string                   // ids of entries that pass by now
+	partial bool                       // not all entries were read
+}
+
+// read looks through the entries of a stream.
+func (e *Engine) read(ctx context.Context, s *gateway.Stream, base schemas.Version, judge gateway.Judge) (*tally, error) {
+	r, ok := newReader(base.Document)
+	if !ok {
+		return nil, nil // true and false have no places
+	}
+	t := &tally{stream: s.Name, base: base, judge: judge, reader: r,
+		claims: map[string]*claim{}, values: map[string]map[string]bool{}, near: map[string]int{}}
+	groups, err := e.groups(ctx, s.Name)
+	if err != nil {
+		return nil, err
+	}
+	left := maxRead
+	for i, g := range groups {
+		if left == 0 || i == maxGroups {
+			t.partial = true
+			break
+		}
+		most := min(left, maxOfGroup)
+		n := 0
+		f := quarantine.Filter{Stream: s.Name, Group: g.Group, Status: quarantine.Quarantined}
+		err := e.conf.Quarantine.Newest(ctx, f, most, func(entry quarantine.Entry, event func() (*lazaret.Event, error)) error {
+			n++
+			return t.add(ctx, &entry, event)
+		})
+		if err != nil {
+			return nil, err
+		}
+		left -= n
+		t.partial = t.partial || n == most
+	}
+	return t, nil
+}
+
+// groups are those that edits can mend, the largest first.
+func (e *Engine) groups(ctx context.Context, stream string) ([]quarantine.Group, error) {
+	page, err := e.conf.Quarantine.Groups(ctx, quarantine.Filter{Stream: stream, Status: quarantine.Quarantined}, quarantine.Page{Limit: quarantine.MaxLimit})
+	if err != nil {
+		return nil, err
+	}
+	list := slices.DeleteFunc(page.Groups, func(g quarantine.Group) bool {
+		return len(g.Rules) > 0 || len(g.Codes) == 0 || slices.ContainsFunc(g.Codes, func(c lazaret.Code) bool { return !slices.Contains(codes, c) })
+	})
+	slices.SortStableFunc(list, func(a, b quarantine.Group) int { return cmp.Compare(b.Count, a.Count) })
+	return list, nil
+}
+
+// add takes in one entry.
+func (t *tally) add(ctx context.Context, entry *quarantine.Entry, event func() (*lazaret.Event, error)) error {
+	ev, err := event()
+	if err != nil {
+		return err
+	}
+	reasons, more := entry.Reasons, entry.More
+	if entry.Version.Subject != t.base.Subject || entry.Version.Schema != t.base.Number {
+		v, err := t.judge.Judge(ctx, ev)
+		if err != nil {
+			return err
+		}
+		if v.Status == lazaret.Accepted {
+			if len(t.late) < 1000 {
+				t.late = append(t.late, entry.ID)
+			}
+			return nil
+		}
+		if v.Version.Schema != t.base.Number {
+			return nil // it names a version of its own
+		}
+		reasons, more = v.Reasons, v.More
+	}
+	source, payload := entry.Source.Kind+":"+entry.Source.Name, ev.Data
+	if ce, _ := cloudevents.Parse(ev); ce != nil {
+		payload = ce.Payload
+		if ce.Source != "" {
+			source = ce.Source
+		}
+	}
+	if more > 0 || payload == nil {
+		return nil
+	}
+	wants, ok := t.wants(reasons, payload)
+	if ok {
+		t.claim(entry, source, wants, payload)
+	}
+	return nil
+}
+
+// wants are the edits that all reasons together ask for; ok is false if one of them cannot
+// be mended.
+func (t *tally) wants(reasons []lazaret.Reason, payload []byte) (list []want, ok bool) {
+	for _, r := range reasons {
+		w, ok := t.reader.want(r, payload)
+		if !ok {
+			return nil, false
+		}
+		if t.reader.near(w) {
+			t.near[w.path]++
+			return nil, false
+		}
+		list = append(list, w)
+	}
+	for _, w := range list {
+		if w.kind == KindEnumValue || w.kind == KindBranch {
+			at := w.at + "\x1f" + w.name
+			if t.values[at] == nil {
+				t.values[at] = map[string]bool{}
+			}
+			if len(t.values[at]) <= maxClaims {
+				t.values[at][w.value] = true
+			}
+		}
+	}
+	return list, len(list) > 0
+}
+
+// claim counts an entry for the set of its edits.
+func (t *tally) claim(entry *quarantine.Entry, source string, all []want, payload []byte) {
+	byKey := map[string]want{}
+	for _, w := range all {
+		byKey[w.key()] = w
+	}
+	var keys []string
+	for key := range byKey {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	if len(keys) > maxEdits {
+		return
+	}
+	c := t.claims[signature(keys)]
+	if c == nil {
+		if len(t.claims) == maxClaims {
+			t.partial = true
+			return
+		}
+		c = &claim{keys: keys, producers: map[string]bool{}, first: entry.Received, fields: map[string]*infer.Inference{}}
+		for _, key := range keys {
+			c.wants = append(c.wants, byKey[key])
+		}
+		t.claims[signature(keys)] = c
+	}
+	if c.entries++; len(c.ids) < maxVerified {
+		c.ids = append(c.ids, entry.ID)
+	}
+	if len(c.producers) < 50*maxProducers {
+		c.producers[source] = true
+	}
+	if entry.Received.Before(c.first) {
+		c.first = entry.Received
+	}
+	if entry.Received.After(c.last) {
+		c.last = entry.Received
+	}
+	for _, w := range all {
+		if w.kind == KindField || w.kind == KindBranch {
+			if raw, ok := jsonread.Find(payload, w.exact); ok && len(raw) <= 64<<10 {
+				c.field(w.key(), raw)
+			}
+		}
+	}
+}
+
+// field takes in a value of a new field.
+func (c *claim) field(key string, raw []byte) {
+	if c.fields[key] == nil {
+		c.fields[key] = infer.New(bounds)
+	}
+	_ = c.fields[key].Add(raw) // it was judged: it is well formed
+}
+
+// chosen are the claims to propose: those that enough entries make, the smallest sets first,
+// and no set that comes of smaller ones by itself. What is not proposed is noted.
+func (t *tally) chosen() (list []*claim, notes []Note) {
+	crowded := map[string]bool{}
+	for at, values := range t.values {
+		if len(values) > maxDistinct {
+			crowded[at] = true
+		}
+	}
+	said := map[string]bool{}
+	for _, c := range t.claims {
+		many := false
+		for _, w := range c.wants {
+			at := w.at + "\x1f" + w.name
+			if (w.kind == KindEnumValue || w.kind == KindBranch) && crowded[at] {
+				if many = true; !said[at] {
+					said[at] = true
+					notes = append(notes, Note{t.stream, w.path, fmt.Sprintf("%s different values that the schema does not list: too many for a list, so none is proposed", number(len(t.values[at])))})
+				}
+			}
+		}
+		if !many && c.entries >= minEntries {
+			list = append(list, c)
+		}
+	}
+	for path, n := range t.near {
+		notes = append(notes, Note{t.stream, path, fmt.Sprintf("in %s %s a listed value is spelt otherwise (case, spaces, hyphens): that is for the producer to mend, and not proposed", number(n), plural(n, "entry", "entries"))})
+	}
+	slices.SortFunc(list, func(a, b *claim) int {
+		return cmp.Or(cmp.Compare(len(a.keys), len(b.keys)), cmp.Compare(b.entries, a.entries), slices.Compare(a.keys, b.keys))
+	})
+	var kept []*claim
+	for _, c := range list {
+		var covered []string
+		for _, smaller := range kept {
+			if subset(smaller.keys, c.keys) {
+				covered = append(covered, smaller.keys...)
+			}
+		}
+		if slices.Sort(covered); !subset(c.keys, covered) {
+			kept = append(kept, c)
+		}
+	}
+	slices.SortStableFunc(kept, func(a, b *claim) int { return cmp.Compare(b.entries, a.entries) })
+	if len(kept) > maxOpen {
+		notes = append(notes, Note{t.stream, "", fmt.Sprintf("%d more sets of edits are asked for; at most %d are proposed at a time", len(kept)-maxOpen, maxOpen)})
+		kept = kept[:maxOpen]
+	}
+	slices.SortFunc(notes, compareNotes)
+	return kept, notes
+}
+
+// within returns a claim that has, beside its own, the entries that ask for less.
+func (t *tally) within(c *claim) *claim {
+	all := *c
+	all.producers, all.ids, all.fields = map[string]bool{}, nil, map[string]*infer.Inference{}
+	all.entries = 0
+	for _, name := range sortedNames(t.claims) {
+		part := t.claims[name]
+		if !subset(part.keys, c.keys) {
+			continue
+		}
+		all.entries += part.entries
+		all.ids = append(all.ids, part.ids[:min(len(part.ids), maxVerified-len(all.ids))]...)
+		for source := range part.producers {
+			all.producers[source] = true
+		}
+		if part.first.Before(all.first) {
+			all.first = part.first
+		}
+		if part.last.After(all.last) {
+			all.last = part.last
+		}
+		for key, seen := range part.fields {
+			if all.fields[key] == nil {
+				all.fields[key] = infer.New(bounds)
+			}
+			all.fields[key].Merge(seen)
+		}
+	}
+	return &all
+}
+
+func sortedNames[V any](m map[string]V) []string {
+	list := make([]string, 0, len(m))
+	for name := range m {
+		list = append(list, name)
+	}
+	slices.Sort(list)
+	return list
+}
+
+// document is the base with the edits made.
+func (t *tally) document(c *claim) (text, []Edit, error) {
+	doc := text(t.base.Document)
+	var edits []Edit
+	for _, w := range c.wants {
+		field := fieldSchema(c.fields[w.key()])
+		next, err := w.apply(doc, field)
+		if err != nil {
+			return nil, nil, fmt.Errorf("at %s: %w", w.at, err)
+		}
+		doc = next
+		edits = append(edits, Edit{Kind: w.kind, Path: w.path, Pointer: w.at, Text: w.describe(field), Key: w.key()})
+	}
+	return doc, edits, nil
+}
+
+// verify judges the entries of a claim by the proposed version.
+func (e *Engine) verify(ctx context.Context, stream string, ids []string, judge gateway.Judge) (looked, passed int, err error) {
+	for chunk := range slices.Chunk(ids, 500) {
+		f := quarantine.Filter{Stream: stream, Status: quarantine.Quarantined, IDs: chunk}
+		err := e.conf.Quarantine.Newest(ctx, f, len(chunk), func(_ quarantine.Entry, event func() (*lazaret.Event, error)) error {
+			ev, err := event()
+			if err != nil {
+				return err
+			}
+			v, err := judge.Judge(ctx, ev)
+			if err != nil {
+				return err
+			}
+			if looked++; v.Status == lazaret.Accepted {
+				passed++
+			}
+			return nil
+		})
+		if err != nil {
+			return looked, passed, err
+		}
+	}
+	return looked, passed, nil
+}
+
+var errMoved = errors.New("the schema moved on meanwhile")
+
+func compareNotes(a, b Note) int {
+	return cmp.Or(strings.Compare(a.Stream, b.Stream), strings.Compare(a.Path, b.Path), strings.Compare(a.Message, b.Message))
+}

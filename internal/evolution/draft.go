@@ -1,0 +1,199 @@
+package evolution
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/google/uuid"
+
+	"github.com/lazaret/lazaret/gateway"
+	"github.com/lazaret/lazaret/internal/catalog"
+	"github.com/lazaret/lazaret/internal/db"
+	"github.com/lazaret/lazaret/quarantine"
+	"github.com/lazaret/lazaret/schemas"
+)
+
+// draft brings the drafts of a stream up to date with its quarantine.
+func (e *Engine) draft(ctx context.Context, s *gateway.Stream) error {
+	active, ok := e.conf.Catalog.Active(s.Name)
+	if !ok || active.Stream.Version != s.Version {
+		return nil // it is changing; the next look sees it
+	}
+	base, err := e.conf.Catalog.Schemas().Get(ctx, s.Schema.Subject, 0)
+	if err != nil {
+		return err
+	}
+	if base.Number != s.SchemaVersion {
+		return nil
+	}
+	t, err := e.read(ctx, s, base, active.Judge)
+	if err != nil || t == nil {
+		return err
+	}
+	if err := e.releaseLate(ctx, t); err != nil {
+		return err
+	}
+	chosen, notes := t.chosen()
+	open, err := e.store.list(ctx, s.Name, Draft)
+	if err != nil {
+		return err
+	}
+	rejected, err := e.store.list(ctx, s.Name, Rejected)
+	if err != nil {
+		return err
+	}
+	kept := map[string]bool{}
+	for _, c := range chosen {
+		if slices.ContainsFunc(rejected, func(p *Proposal) bool { return subset(p.keys(), c.keys) }) {
+			continue
+		}
+		var was *Proposal
+		if i := slices.IndexFunc(open, func(p *Proposal) bool { return slices.Equal(p.keys(), c.keys) }); i >= 0 {
+			was = open[i]
+		}
+		note, err := e.propose(ctx, s, t, t.within(c), was)
+		if errors.Is(err, errMoved) || errors.Is(err, ErrState) || db.IsConflict(err) {
+			continue // somebody decides at this moment; the next look sees it
+		} else if err != nil {
+			return err
+		}
+		if note != "" {
+			notes = append(notes, Note{s.Name, c.wants[0].path, note})
+			continue
+		}
+		if was != nil {
+			kept[was.ID] = true
+		}
+	}
+	e.setNotes(s.Name, notes)
+	return e.supersede(ctx, t, open, kept)
+}
+
+// propose makes or renews a draft. note says why there is none.
+func (e *Engine) propose(ctx context.Context, s *gateway.Stream, t *tally, c *claim, was *Proposal) (note string, err error) {
+	doc, edits, err := t.document(c)
+	if err != nil {
+		return "the place in the schema was not found: " + err.Error(), nil
+	}
+	if was != nil && was.Base == t.base.Number && bytes.Equal(was.Document, doc) && was.Entries == c.entries && was.LastSeen.Equal(c.last) && was.StreamVersion == s.Version {
+		return "", nil
+	}
+	version, err := e.conf.Catalog.Propose(ctx, s.Name, doc)
+	var refused *catalog.Refused
+	if errors.As(err, &refused) {
+		return "the schema with the edits is refused: " + refused.Faults[0].Message, nil
+	} else if err != nil {
+		return "", err
+	}
+	if version.Active.Stream.SchemaVersion != t.base.Number {
+		return "", errMoved
+	}
+	p := e.describe(t, c, edits, was)
+	p.Document, p.StreamVersion = []byte(doc), s.Version
+	if note, err := e.compare(ctx, p, t.base, version); note != "" || err != nil {
+		return note, err
+	}
+	if p.LookedAt, p.WouldRelease, err = e.verify(ctx, s.Name, c.ids, version.Judge); err != nil {
+		return "", err
+	}
+	if p.WouldRelease == 0 {
+		return "the schema could follow, but the events would be refused all the same, as by the stream's rules", nil
+	}
+	p.summarise()
+	if was != nil {
+		return "", e.store.save(ctx, p, Draft)
+	}
+	e.log.Info("a new version of a schema is proposed", "proposal", p.ID, "stream", p.Stream, "subject", p.Subject, "base", p.Base, "edits", len(p.Edits), "entries", p.Entries, "would_release", p.WouldRelease)
+	return "", e.store.insert(ctx, p)
+}
+
+// describe makes the proposal, without what is still to be found out.
+func (e *Engine) describe(t *tally, c *claim, edits []Edit, was *Proposal) *Proposal {
+	now := db.Time(db.Micros(e.conf.Clock()))
+	p := &Proposal{State: Draft, Created: now}
+	if was != nil {
+		*p = *was
+	} else {
+		p.ID = uuid.Must(uuid.NewV7()).String()
+	}
+	p.Stream, p.Subject, p.Base, p.Edits, p.Updated = t.stream, t.base.Subject, t.base.Number, edits, now
+	p.Entries, p.AtLeast, p.FirstSeen, p.LastSeen = c.entries, t.partial, c.first, c.last
+	producers := sortedNames(c.producers)
+	n := min(len(producers), maxProducers)
+	p.Producers, p.MoreProducers = producers[:n], len(producers)-n
+	return p
+}
+
+// compare finds out whether the proposal is compatible; note says why it is not to be made.
+func (e *Engine) compare(ctx context.Context, p *Proposal, base schemas.Version, version *catalog.Proposed) (note string, err error) {
+	found := schemas.Compare(schemas.LevelBackward, version.Schema, version.Base)
+	if p.Compatibility = found.Answer; found.Answer == schemas.Incompatible {
+		return "the edits are not compatible: " + found.Breaks[0].Message, nil
+	}
+	p.Doubts = nil
+	for _, d := range found.Doubts {
+		p.Doubts = append(p.Doubts, fmt.Sprintf("%s: %s", d.Pointer, d.Message))
+	}
+	check, err := e.conf.Catalog.CheckSchema(ctx, catalog.Resource{Kind: catalog.KindSchema, Name: p.Subject, Schema: p.Document, References: base.References}, 0)
+	if err != nil {
+		return "", err
+	}
+	switch check.Answer {
+	case schemas.Incompatible:
+		return fmt.Sprintf("the subject's level %s does not allow the edits", check.Level), nil
+	case schemas.Undecided:
+		if p.Compatibility == schemas.Compatible {
+			p.Doubts = append(p.Doubts, check.Messages()...)
+		}
+		p.Compatibility = schemas.Undecided
+	}
+	return "", nil
+}
+
+// supersede ends the drafts that nothing asks for any more.
+func (e *Engine) supersede(ctx context.Context, t *tally, open []*Proposal, kept map[string]bool) error {
+	for _, p := range open {
+		_, asked := t.claims[signature(p.keys())]
+		if kept[p.ID] || p.Base == t.base.Number && (asked || t.partial) {
+			continue
+		}
+		p.State, p.Updated, p.Decided = Superseded, e.conf.Clock().UTC(), e.conf.Clock().UTC()
+		p.Why = "no entry of the quarantine asks for it any more"
+		if p.Base != t.base.Number {
+			p.Why = fmt.Sprintf("version %d of %s came meanwhile, and it does not follow from that", t.base.Number, p.Subject)
+		}
+		if err := e.store.save(ctx, p, Draft); err != nil && !errors.Is(err, ErrState) {
+			return err
+		}
+	}
+	return nil
+}
+
+// releaseLate starts a job for entries that were judged by the version before, while a
+// proposal was accepted, and that its own job came too early for.
+func (e *Engine) releaseLate(ctx context.Context, t *tally) error {
+	if len(t.late) == 0 {
+		return nil
+	}
+	accepted, err := e.store.list(ctx, t.stream, Accepted)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(accepted, func(p *Proposal) bool { return p.Version == t.base.Number && p.Job != "" })
+	if i < 0 {
+		return nil // they pass for another reason: that is for a person to reprocess
+	}
+	own, err := e.conf.Jobs.Get(ctx, accepted[i].Job)
+	if err != nil || !slices.Contains([]quarantine.State{quarantine.Done, quarantine.Failed, quarantine.Cancelled}, own.State) {
+		return err // it may still come to them
+	}
+	job, err := e.conf.Jobs.Submit(ctx, quarantine.Filter{Stream: t.stream, IDs: t.late}, false, e.conf.Concurrency)
+	if err != nil {
+		return err
+	}
+	e.log.Info("entries that came while a proposal was accepted are released, too", "proposal", accepted[i].ID, "stream", t.stream, "job", job.ID, "entries", len(t.late))
+	return nil
+}

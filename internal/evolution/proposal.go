@@ -1,0 +1,174 @@
+package evolution
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/lazaret/lazaret/schemas"
+)
+
+var (
+	// ErrNotFound: there is no proposal of this id.
+	ErrNotFound = errors.New("no such proposal")
+	// ErrState: the proposal's state does not allow this.
+	ErrState = errors.New("the proposal's state does not allow this")
+	// ErrConflict: the schema was changed by somebody else meanwhile.
+	ErrConflict = errors.New("the schema has another version by now")
+	// ErrUnproved: that the proposal is compatible is not proved, and it was not forced.
+	ErrUnproved = errors.New("that it is compatible is not proved")
+)
+
+// State is where a proposal is in its life.
+type State string
+
+// The states. Accepting and RollingBack are on their way and are finished also after a crash;
+// a draft whose base moves on is rebuilt, or superseded if nothing asks for it any more.
+const (
+	Draft       State = "draft"
+	Accepting   State = "accepting"
+	Accepted    State = "accepted"
+	Rejected    State = "rejected"
+	Superseded  State = "superseded"
+	RollingBack State = "rolling_back"
+	RolledBack  State = "rolled_back"
+)
+
+// States lists the states.
+func States() []State {
+	return []State{Draft, Accepting, Accepted, Rejected, Superseded, RollingBack, RolledBack}
+}
+
+// Edit is one change of the schema, in words and with its places. No value out of an event
+// is in it but one that the schema is to list.
+type Edit struct {
+	Kind Kind `json:"kind"`
+	// Path is the place in events, array indices as *.
+	Path string `json:"path"`
+	// Pointer is the keyword in the schema's document that refuses.
+	Pointer string `json:"pointer"`
+	Text    string `json:"text"`
+	// Key names the edit, whatever the version of the schema.
+	Key string `json:"-"`
+}
+
+// Proposal is a new version of a schema that would let pass what is being refused.
+type Proposal struct {
+	ID      string `json:"id"`
+	Stream  string `json:"stream"`
+	Subject string `json:"subject"`
+	// Base is the version that the document is made from.
+	Base int `json:"base_version"`
+	// StreamVersion is the version of the stream by whose rules it was judged.
+	StreamVersion int    `json:"stream_version"`
+	State         State  `json:"state"`
+	Edits         []Edit `json:"edits"`
+	// Summary is all of it in one line.
+	Summary string `json:"summary"`
+	// Entries is how many entries of the quarantine ask for these edits or some of them,
+	// LookedAt how many of those were judged by the proposed version with the stream's rules,
+	// and WouldRelease how many of these passed.
+	Entries      int `json:"entries"`
+	LookedAt     int `json:"looked_at"`
+	WouldRelease int `json:"would_release"`
+	// AtLeast says that there are more entries than were read.
+	AtLeast   bool      `json:"at_least,omitempty"`
+	FirstSeen time.Time `json:"first_seen"`
+	LastSeen  time.Time `json:"last_seen"`
+	// Producers are where the entries came from, at most maxProducers: the source attribute
+	// of CloudEvents, else the source's kind and name. More counts the others.
+	Producers     []string `json:"producers"`
+	MoreProducers int      `json:"more_producers,omitempty"`
+	// Compatibility is what the proposed version is to its base, and Doubts why that is not
+	// proved.
+	Compatibility schemas.Answer `json:"compatibility"`
+	Doubts        []string       `json:"doubts,omitempty"`
+	// Version is the version that accepting it made, and Job the reprocess job that released
+	// what passes since.
+	Version int    `json:"version,omitempty"`
+	Job     string `json:"job,omitempty"`
+	// RollbackVersion is the version that rolling it back made.
+	RollbackVersion int `json:"rollback_version,omitempty"`
+	// Who, Why and Decided are about the last decision.
+	Who     string    `json:"who,omitempty"`
+	Why     string    `json:"why,omitempty"`
+	Decided time.Time `json:"decided,omitzero"`
+	// AcceptedBy and AcceptedAt stay when it is rolled back.
+	AcceptedBy string    `json:"accepted_by,omitempty"`
+	AcceptedAt time.Time `json:"accepted_at,omitzero"`
+	Created    time.Time `json:"created"`
+	Updated    time.Time `json:"updated"`
+	// Document is the proposed schema and Diff what it changes; a list has neither.
+	Document json.RawMessage `json:"document,omitempty"`
+	Diff     string          `json:"diff,omitempty"`
+}
+
+// maxProducers is how many producers a proposal lists.
+const maxProducers = 20
+
+// keys are the keys of the edits, sorted.
+func (p *Proposal) keys() []string {
+	list := make([]string, len(p.Edits))
+	for i, e := range p.Edits {
+		list[i] = e.Key
+	}
+	slices.Sort(list)
+	return list
+}
+
+// subset says whether all of a are in b; both are sorted.
+func subset(a, b []string) bool {
+	for _, one := range a {
+		if _, found := slices.BinarySearch(b, one); !found {
+			return false
+		}
+	}
+	return true
+}
+
+// summarise writes the summary.
+func (p *Proposal) summarise() {
+	var b strings.Builder
+	for i, e := range p.Edits {
+		if i > 0 {
+			b.WriteString("; ")
+		}
+		b.WriteString(e.Text)
+	}
+	least := ""
+	if p.AtLeast {
+		least = "at least "
+	}
+	producers := len(p.Producers) + p.MoreProducers
+	fmt.Fprintf(&b, ", seen in %s%s %s of %s %s since %s", least, number(p.Entries), plural(p.Entries, "entry", "entries"),
+		number(producers), plural(producers, "producer", "producers"), p.FirstSeen.UTC().Format("2006-01-02 15:04"))
+	if p.Compatibility == schemas.Compatible {
+		b.WriteString("; BACKWARD compatible")
+	} else {
+		b.WriteString("; not proved to be BACKWARD compatible")
+	}
+	fmt.Fprintf(&b, "; would release %s", number(p.WouldRelease))
+	if p.LookedAt < p.Entries || p.WouldRelease < p.LookedAt {
+		fmt.Fprintf(&b, " of %s", number(p.LookedAt))
+	}
+	p.Summary = b.String()
+}
+
+func plural(n int, one, more string) string {
+	if n == 1 {
+		return one
+	}
+	return more
+}
+
+// number writes 4120 as 4,120.
+func number(n int) string {
+	text := fmt.Sprint(n)
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
+}
