@@ -253,16 +253,6 @@ func (b *nodes) fillDependent(n *contain.Node, s *jsonschema.Schema) {
 	}
 }
 
-// fillUnevaluated is for the keywords that depend on what others looked at.
-func (b *nodes) fillUnevaluated(n *contain.Node, s *jsonschema.Schema) {
-	if s.UnevaluatedProperties != nil {
-		b.beside(n, s, "unevaluatedProperties")
-	}
-	if s.UnevaluatedItems != nil {
-		b.beside(n, s, "unevaluatedItems")
-	}
-}
-
 // cyclic says whether a schema leads back to itself without a step into the value. The
 // library refuses all values then, at some place that depends on the way there.
 func (b *nodes) cyclic(s *jsonschema.Schema) bool {
