@@ -219,7 +219,7 @@ func (n *naming) byID(ctx context.Context, id int64, e *lazaret.Event) (*arm, re
 		why = endedAt(fmt.Sprintf("version %d of the schema %s, which the event names by its id,", a.number, n.subject), a.until)
 	}
 	other := refusal("the event names, by its id, a schema that is no version of " + n.subject + " which this stream accepts")
-	if !n.All {
+	if n.Find == nil {
 		return nil, cmp.Or(why, other), nil
 	}
 	numbers, err := n.Find.Numbers(ctx, id)
@@ -272,18 +272,19 @@ func endedAt(what string, until time.Time) refusal {
 
 // reason is why the event is bad.
 func (n *naming) reason(v versionName, why refusal) lazaret.Reason {
-	r := lazaret.Reason{Code: lazaret.CodeSchemaUnknown}
+	r := lazaret.Reason{Code: lazaret.CodeSchemaUnknown, Message: string(why)}
 	where := "before its payload"
 	switch by := n.By[v.by]; {
+	case by.Field != "":
+		r.Path = by.Field
+		return r
 	case by.DataSchema:
 		where = "in its dataschema"
 	case by.Header != "":
 		where = "in the header " + by.Header
-	case by.Field != "":
-		where, r.Path = "there", by.Field
 	case v.kind == namesGUID:
 		where = "in the header " + guidHeader
 	}
-	r.Message = string(why) + " (named " + where + ")"
+	r.Message += " (named " + where + ")"
 	return r
 }

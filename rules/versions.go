@@ -20,7 +20,9 @@ type Versions struct {
 	// All accepts every version that Accept does not list, as it is found with Find.
 	All      bool
 	AllUntil time.Time // when that ends; zero if it does not
-	Find     Finder    // is set if All is
+	// Find is set if All is. It is asked for ids also if not, so without All it is to be set
+	// only where the ids of Accept are not known.
+	Find Finder
 }
 
 // Naming is one place where an event may name a version; exactly one field is set.

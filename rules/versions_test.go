@@ -24,11 +24,9 @@ func clicks(t testing.TB, number int) *schemas.Schema {
 type shelf struct {
 	versions map[int]Found
 	err      error
-	asked    int
 }
 
 func (s *shelf) Version(_ context.Context, number int) (Found, error) {
-	s.asked++
 	if s.err != nil {
 		return Found{}, s.err
 	}
@@ -39,7 +37,6 @@ func (s *shelf) Version(_ context.Context, number int) (Found, error) {
 }
 
 func (s *shelf) Numbers(_ context.Context, id int64) (list []int, err error) {
-	s.asked++
 	for number, f := range s.versions {
 		if f.ID == id {
 			list = append(list, number)
@@ -305,19 +302,20 @@ func TestVersionUnavailable(t *testing.T) {
 	}
 }
 
-// A stream that does not accept all versions never looks for one, whatever events name.
-func TestListedVersionsNeedNoFinder(t *testing.T) {
-	find := &shelf{}
-	c := namingContract(t, func(c *ContractConfig) { c.Versions.Find = find })
-	for number := 1; number < 9; number++ {
-		for way, event := range ways() {
-			if _, err := c.Judge(t.Context(), event(`{"n":60}`, number)); err != nil {
-				t.Errorf("%s, %d: %v", way, number, err)
-			}
+// A contract whose versions have no ids looks them up, and what it finds has to be accepted.
+func TestIDsThatAreNotKnown(t *testing.T) {
+	find := &shelf{versions: map[int]Found{2: {Schema: clicks(t, 2), ID: 12}, 5: {Schema: clicks(t, 5), ID: 15}}}
+	c := namingContract(t, func(c *ContractConfig) {
+		c.Version.SchemaID, c.Versions.Find, c.Versions.Accept[1].ID = 0, find, 0
+	})
+	for number, want := range map[int]int{2: 2, 5: 0} {
+		if v, err := c.Judge(t.Context(), ways()["frame"](`{"n":60}`, number)); err != nil || v.Version.Schema != want {
+			t.Errorf("%d: %+v, %v", number, v, err)
 		}
 	}
-	if find.asked > 0 {
-		t.Errorf("it was asked %d times", find.asked)
+	find.err = errors.New("there is no server")
+	if _, err := c.Judge(t.Context(), ways()["frame"](`{"n":60}`, 2)); !errors.Is(err, lazaret.ErrSchemaUnavailable) {
+		t.Errorf("an id that cannot be looked up: %v", err)
 	}
 }
 

@@ -22,7 +22,7 @@ func (e *env) checkCmd() *cobra.Command {
 	o := checkOptions{}
 	most := config.Default().Limits.Event
 	cmd := &cobra.Command{
-		Use:   "check --schema FILE [--rules FILE] FILE|-",
+		Use:   "check --schema FILE [--rules FILE] | --manifest FILE FILE|-",
 		Short: "Check a file of events without a server",
 		Long: `Check gives the verdict on each line of a file: the same verdict, with the same reasons,
 that the gateway gives under the same schema, rules and limits.
@@ -32,11 +32,17 @@ that the gateway gives under the same schema, rules and limits.
   -o ndjson  one line for each event that is not accepted: {"line","status","reasons"};
              with --all, for every event
 
+With --manifest it is the stream of a manifest that judges: its schema, its rules, and the version
+that an event names. Those versions lie beside the manifest as subject.version.json; the manifest's
+own Schema is the one that judges events which name none. Lines of ndjson then have the version
+that judged, as "schema_version".
+
 Lines are in the order of the file, whatever --workers says. A file that gzip or zstd
 compressed is read as it was before. Exit code 1 if any event is
 not accepted, 78 if the schema or the rules are wrong.`,
 		Example: `  lazaret check --schema clickstream.schema.json --rules rules.yaml events.ndjson
-  lazaret check --schema s.json -o ndjson - < events.ndjson | jq -r '.reasons[].path'`,
+  lazaret check --schema s.json -o ndjson - < events.ndjson | jq -r '.reasons[].path'
+  lazaret check --manifest clicks.yaml events.ndjson`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return usage("give one FILE, or - for standard input; of several files: cat FILES | lazaret check --schema FILE -")
@@ -45,8 +51,8 @@ not accepted, 78 if the schema or the rules are wrong.`,
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
-			case source.schema == "" && source.rules == "":
-				return usage("give --schema FILE, --rules FILE, or both")
+			case source.schema == "" && source.rules == "" && source.manifest == "":
+				return usage("give --schema FILE, --rules FILE, or both; or --manifest FILE")
 			case all && e.output != "ndjson":
 				return usage("--all goes with -o ndjson")
 			case o.workers < 1 || o.workers > maxWorkers:
@@ -65,7 +71,8 @@ not accepted, 78 if the schema or the rules are wrong.`,
 	f := cmd.Flags()
 	f.StringVar(&source.schema, "schema", "", "the JSON Schema; a \"lazaret:subject:version\" reference is read from subject.version.json beside it")
 	f.StringVar(&source.rules, "rules", "", "the rules, YAML or JSON")
-	f.StringVar(&source.stream, "stream", "", "the stream's name, for rules that look at meta.stream")
+	f.StringVar(&source.manifest, "manifest", "", "the manifest of a stream, or a directory of manifests; --schema and --rules go before what it has")
+	f.StringVar(&source.stream, "stream", "", "the stream's name: which of the manifest's, or for rules that look at meta.stream")
 	f.IntVar(&o.workers, "workers", min(runtime.GOMAXPROCS(0), maxWorkers), "events judged at a time, 1 to 256")
 	f.TextVar(&most, "max-event", most, "the largest event, as limits.event of lazaret.yaml; one takes up to four times its size in memory")
 	f.BoolVar(&all, "all", false, "a line for every event, with -o ndjson")
@@ -96,7 +103,7 @@ func (e *env) check(ctx context.Context, file string, source contractFiles, o ch
 	if packed {
 		total = 0 // it is not known how much it will be
 	}
-	o.judge, o.file = contract, file
+	o.judge, o.file, o.versions = contract, file, source.manifest != ""
 	p := e.progress("checking", size)
 	o.report = func(c counts) { p.update(c.Bytes, total, count(c.Quarantined)+" not accepted") }
 	if e.output == "ndjson" {
@@ -118,8 +125,8 @@ func (e *env) check(ctx context.Context, file string, source contractFiles, o ch
 
 // contractFiles name what events are judged by.
 type contractFiles struct {
-	schema, rules, stream string
-	reference             bool // without the checker
+	schema, rules, manifest, stream string
+	reference                       bool // without the checker
 }
 
 // load compiles what the files hold, under the gateway's limits, with places in its errors.
@@ -128,39 +135,82 @@ func (c contractFiles) load(maxEvent int) (contract *rules.Contract, notices []s
 	limits := config.Default()
 	limits.Limits.Event = config.Size(maxEvent)
 	cfg := rules.ContractConfig{Stream: c.stream, MaxEvent: maxEvent, Reference: c.reference}
-	document := []byte("true")
-	if c.schema != "" {
-		if document, err = os.ReadFile(c.schema); err != nil {
-			return nil, nil, usage("--schema: %v", err)
-		}
-	}
-	cfg.Schema, err = schemas.Compile(document, schemas.Options{
-		Name: c.schema, Limits: limits.JSONLimits(), Reference: c.reference,
-		Load: func(subject string, version int) ([]byte, error) {
-			return os.ReadFile(filepath.Join(filepath.Dir(c.schema), fmt.Sprintf("%s.%d.json", filepath.Base(subject), version)))
-		},
-	})
-	if err != nil {
-		return nil, nil, schemaError(c.schema, err)
-	}
-	if c.rules != "" {
-		data, err := os.ReadFile(c.rules)
-		if err != nil {
-			return nil, nil, usage("--rules: %v", err)
-		}
-		set, err := rules.Parse(c.rules, data)
-		if err != nil {
+	var m *manifestFiles
+	if c.manifest != "" {
+		if m, err = readManifest(c.manifest, c.stream); err != nil {
 			return nil, nil, err
 		}
+	}
+	name, number, document, references, err := c.document(m)
+	if err != nil {
+		return nil, nil, err
+	}
+	compile := func(name string, document []byte, references []schemas.Reference) (*schemas.Schema, error) {
+		return schemas.Compile(document, schemas.Options{
+			Name: name, Limits: limits.JSONLimits(), Reference: c.reference, References: references,
+			Load: func(subject string, version int) ([]byte, error) {
+				if m != nil && c.schema == "" {
+					return m.file(subject, version)
+				}
+				return os.ReadFile(filepath.Join(filepath.Dir(c.schema), fmt.Sprintf("%s.%d.json", filepath.Base(subject), version)))
+			},
+		})
+	}
+	if cfg.Schema, err = compile(name, document, references); err != nil {
+		return nil, nil, schemaError(name, err)
+	}
+	set, err := c.ruleSet(m)
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(set.Rules) > 0 || c.rules != "" {
 		if cfg.Rules, err = rules.Compile(set); err != nil {
 			return nil, nil, err
 		}
 	}
-	if c.schema != "" {
-		notices = catalog.Advice(document, filepath.Base(c.schema), cfg.Rules)
+	if name != "" {
+		notices = catalog.Advice(document, filepath.Base(name), cfg.Rules)
+	}
+	if m != nil {
+		m.compile = compile
+		if err := m.into(&cfg, number); err != nil {
+			return nil, nil, err
+		}
 	}
 	contract, err = rules.NewContract(cfg)
 	return contract, notices, err
+}
+
+// document is the schema that judges events which name none, by the name of its file or its
+// subject; without one, all is accepted.
+func (c contractFiles) document(m *manifestFiles) (name string, number int, document []byte, references []schemas.Reference, err error) {
+	if m != nil && m.stream.Stream.Schema != nil {
+		name, references = m.stream.Stream.Schema.Subject, m.schema.References
+		if number, document, err = m.own(c.schema != ""); err != nil || c.schema == "" {
+			return name, number, document, references, err
+		}
+	}
+	if c.schema == "" {
+		return "", 0, []byte("true"), nil, nil
+	}
+	if document, err = os.ReadFile(c.schema); err != nil {
+		err = usage("--schema: %v", err)
+	}
+	return c.schema, number, document, nil, err
+}
+
+func (c contractFiles) ruleSet(m *manifestFiles) (rules.Set, error) {
+	if c.rules == "" {
+		if m == nil {
+			return rules.Set{}, nil
+		}
+		return rules.Set{Rules: m.rules.Rules}, nil
+	}
+	data, err := os.ReadFile(c.rules)
+	if err != nil {
+		return rules.Set{}, usage("--rules: %v", err)
+	}
+	return rules.Parse(c.rules, data)
 }
 
 // schemaError puts file, line and column before a compile error.

@@ -29,6 +29,7 @@ type checkOptions struct {
 	workers  int
 	maxEvent int // bytes; what is longer is not held in memory
 	all      bool
+	versions bool      // lines have the version of the schema
 	lines    io.Writer // where verdict lines go; nil for none
 	report   func(counts)
 }
@@ -159,7 +160,7 @@ func (w *worker) one(ctx context.Context, b *block, line int64, data []byte, siz
 		w.found.note(line, v.Reasons)
 	}
 	if w.lines != nil && (w.all || v.Status != lazaret.Accepted) {
-		return b.write(line, &v)
+		return b.write(line, &v, w.versions)
 	}
 	return nil
 }
@@ -168,14 +169,15 @@ func (w *worker) one(ctx context.Context, b *block, line int64, data []byte, siz
 type checkLine struct {
 	Line     int64            `json:"line"`
 	Status   lazaret.Status   `json:"status"`
+	Version  int              `json:"schema_version,omitempty"`
 	Reasons  []lazaret.Reason `json:"reasons"`
 	More     int              `json:"more,omitempty"`
 	Warnings []lazaret.Reason `json:"warnings,omitempty"`
 }
 
 // write adds a verdict's line to the block's.
-func (b *block) write(line int64, v *lazaret.Verdict) error {
-	if len(v.Reasons) == 0 && len(v.Warnings) == 0 { // with --all the most of them, so without reflection
+func (b *block) write(line int64, v *lazaret.Verdict, version bool) error {
+	if len(v.Reasons) == 0 && len(v.Warnings) == 0 && !version { // with --all the most of them, so without reflection
 		l := append(b.out.AvailableBuffer(), `{"line":`...)
 		l = strconv.AppendInt(l, line, 10)
 		l = append(append(l, `,"status":"`...), v.Status...)
@@ -183,6 +185,9 @@ func (b *block) write(line int64, v *lazaret.Verdict) error {
 		return nil
 	}
 	l := checkLine{Line: line, Status: v.Status, Reasons: v.Reasons, More: v.More, Warnings: v.Warnings}
+	if version {
+		l.Version = v.Version.Schema
+	}
 	if l.Reasons == nil {
 		l.Reasons = []lazaret.Reason{}
 	}

@@ -166,7 +166,11 @@ func (e *env) printEntry(x client.Entry, judged map[string]rule) error {
 	row("event id", x.EventID)
 	row("event key", x.EventKey)
 	if x.Version.Subject != "" {
-		row("schema", fmt.Sprintf("%s, version %d", x.Version.Subject, x.Version.Schema))
+		version := fmt.Sprintf("version %d", x.Version.Schema)
+		if x.Version.Schema == 0 {
+			version = "no version"
+		}
+		row("schema", x.Version.Subject+", "+version)
 	}
 	if x.Version.RuleSet > 0 {
 		row("rule set", fmt.Sprint(x.Version.RuleSet))

@@ -302,10 +302,19 @@ type item struct {
 	Name, Subject, Stream, State, Broken string
 	Version, RuleSet                     int
 	Created, Updated                     time.Time
-	Schema                               *struct{ Subject string }
+	Schema                               *schemaRef
 	SchemaVersion                        int `json:"schema_version"`
 	Rules                                []json.RawMessage
 	Sink                                 map[string]json.RawMessage
+}
+
+type schemaRef struct {
+	Subject string
+	Accept  []struct {
+		Version int
+		All     bool
+		Until   time.Time
+	}
 }
 
 func (e *env) printList(kind string, items []json.RawMessage) error {
@@ -328,7 +337,7 @@ func (e *env) printList(kind string, items []json.RawMessage) error {
 		case "streams":
 			schema, sink := "-", ""
 			if x.Schema != nil {
-				schema = fmt.Sprintf("%s:%d", x.Schema.Subject, x.SchemaVersion)
+				schema = fmt.Sprintf("%s:%d%s", x.Schema.Subject, x.SchemaVersion, x.Schema.also(now))
 			}
 			for name := range x.Sink {
 				sink = name
@@ -349,6 +358,26 @@ func (e *env) printList(kind string, items []json.RawMessage) error {
 	}
 	e.print(t, "")
 	return nil
+}
+
+// also says which other versions events may name.
+func (r *schemaRef) also(now time.Time) string {
+	var b strings.Builder
+	for i, a := range r.Accept {
+		which := "any"
+		if !a.All {
+			which = strconv.Itoa(a.Version)
+		}
+		b.WriteString([]string{", also ", ", "}[min(i, 1)] + which)
+		switch {
+		case a.Until.IsZero():
+		case !now.Before(a.Until):
+			b.WriteString(" (ended)")
+		default:
+			b.WriteString(" until " + a.Until.UTC().Format(time.DateOnly))
+		}
+	}
+	return b.String()
 }
 
 func (e *env) deleteCmd() *cobra.Command {

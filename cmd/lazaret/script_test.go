@@ -157,11 +157,18 @@ func appendFile(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o600))
 }
 
-// samereasons A B holds that two files of verdicts have the same lists of reasons, in
-// whatever order, and more than a thousand of them.
+// samereasons A B [LEAST] holds that two files of verdicts have the same lists of reasons, in
+// whatever order, and as many of them at least: a thousand, if that is not said.
 func sameReasons(ts *testscript.TestScript, neg bool, args []string) {
+	least := 1000
+	if len(args) == 3 {
+		var err error
+		least, err = strconv.Atoi(args[2])
+		ts.Check(err)
+		args = args[:2]
+	}
 	if neg || len(args) != 2 {
-		ts.Fatalf("usage: samereasons A B")
+		ts.Fatalf("usage: samereasons A B [LEAST]")
 	}
 	lists := func(file string) (all []string) {
 		for line := range strings.Lines(ts.ReadFile(file)) {
@@ -176,7 +183,7 @@ func sameReasons(ts *testscript.TestScript, neg bool, args []string) {
 		return all
 	}
 	a, b := lists(args[0]), lists(args[1])
-	if len(a) < 1000 || len(a) != len(b) {
+	if len(a) < least || len(a) != len(b) {
 		ts.Fatalf("%d and %d verdicts", len(a), len(b))
 	}
 	for i := range a {
