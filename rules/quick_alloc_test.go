@@ -3,6 +3,7 @@
 package rules
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/lazaret/lazaret"
@@ -42,7 +43,7 @@ func TestPassingAllocatesOnce(t *testing.T) {
 func TestNamingDoesNotAllocate(t *testing.T) {
 	c := namingContract(t, nil)
 	for way, event := range ways() {
-		if way == "structured" || len(way) > 10 && way[:10] == "dataschema" || way == "frame in binary mode" {
+		if strings.Contains(way, "mode") || strings.Contains(way, "structured") || strings.Contains(way, "dataschema") {
 			continue // envelopes allocate
 		}
 		e := event(`{"n":60}`, 4)

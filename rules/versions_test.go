@@ -116,6 +116,11 @@ func ways() map[string]func(data string, number int) *lazaret.Event {
 			e.Headers = e.Headers[:4]
 			return e
 		},
+		"frame in structured mode": func(d string, n int) *lazaret.Event {
+			e := plain(frame(n) + `{"specversion":"1.0","id":"e1","source":"/s","type":"t","data":` + d + `}`)
+			e.ContentType = "application/cloudevents+json"
+			return e
+		},
 		"frame in a header": func(d string, n int) *lazaret.Event { return header(d, "__value_schema_id", frame(n)) },
 		"a first place that wins": func(d string, n int) *lazaret.Event {
 			e := field(frame(2)+d, "2")
@@ -161,7 +166,7 @@ func TestNamedVersionJudgesAlone(t *testing.T) {
 			judged[got.Status]++
 			syntax := data == `{"n":`
 			// What is no JSON, or has no place for the field, names nothing in it.
-			unnamed := way == "structured" && syntax || strings.HasPrefix(way, "field") && (data[0] != '{' || syntax || strings.Count(data, `"n"`) > 1)
+			unnamed := strings.Contains(way, "structured") && syntax || strings.HasPrefix(way, "field") && (data[0] != '{' || syntax || strings.Count(data, `"n"`) > 1)
 			want := alone[number]
 			if unnamed {
 				want = alone[3]

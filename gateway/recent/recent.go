@@ -232,6 +232,7 @@ func (one *sample) add(e *lazaret.Event) {
 		return
 	}
 	kept := *e
+	kept.AsOf = time.Time{}
 	kept.Data, kept.Key = bytes.Clone(e.Data), bytes.Clone(e.Key)
 	switch {
 	case one.redact == nil:

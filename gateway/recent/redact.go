@@ -81,7 +81,8 @@ func (r *Redactor) Touches(pointer string) bool {
 // cannot be told from the others. The Kafka key goes, and all headers but those that say what
 // the event is.
 func (r *Redactor) Event(e *lazaret.Event) (clean *lazaret.Event, ok bool) {
-	value, bad := jsonread.Decode(e.Data, jsonread.Limits{})
+	id, payload, framed := lazaret.CutFrame(e.Data)
+	value, bad := jsonread.Decode(payload, jsonread.Limits{})
 	if bad != nil {
 		return nil, false
 	}
@@ -98,6 +99,9 @@ func (r *Redactor) Event(e *lazaret.Event) (clean *lazaret.Event, ok bool) {
 		value = redact(value, start)
 	}
 	var out bytes.Buffer
+	if framed { // it stays: which schema an event is of is no value of it
+		out.Write(lazaret.AppendFrame(nil, id))
+	}
 	enc := json.NewEncoder(&out)
 	enc.SetEscapeHTML(false)
 	if enc.Encode(value) != nil {
