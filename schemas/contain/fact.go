@@ -44,9 +44,9 @@ const (
 	opMaxProperties
 
 	// Arrays.
-	opArray // what node says of items
-	opItem  // the item n, which has the literals
-	opSome2 // some item from n on has the literals
+	opArray    // what node says of items
+	opItem     // the item n, which has the literals
+	opSomeItem // some item from n on has the literals
 	opMinItems
 	opMaxItems
 	opUnique  // or not
@@ -276,7 +276,7 @@ func (s *solver) denyKind(n *Node, kind Types, alts [][]fact) (_ [][]fact, whole
 		for i, sub := range n.Prefix {
 			add(!s.trivial(sub), fact{op: opItem, n: i, lits: []lit{negative(sub)}})
 		}
-		add(n.Rest != nil && !s.trivial(n.Rest), fact{op: opSome2, n: len(n.Prefix), lits: litsOf(n.Rest)})
+		add(n.Rest != nil && !s.trivial(n.Rest), fact{op: opSomeItem, n: len(n.Prefix), lits: litsOf(n.Rest)})
 		add(n.MinItems > 0, fact{op: opMaxItems, n: n.MinItems - 1})
 		add(n.MaxItems >= 0, fact{op: opMinItems, n: n.MaxItems + 1})
 		add(n.Unique, fact{op: opUnique, not: true})

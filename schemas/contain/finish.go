@@ -53,7 +53,7 @@ func size(v any) (n int) {
 	return n + 1
 }
 
-func number0(v any) (*big.Rat, bool) {
+func numberOf(v any) (*big.Rat, bool) {
 	n, ok := v.(json.Number)
 	if !ok {
 		return nil, false

@@ -41,7 +41,7 @@ type prop struct {
 // array is what is asserted of an array.
 type array struct {
 	nodes        []*Node
-	items        []fact // opItem and opSome2
+	items        []fact // opItem and opSomeItem
 	least, most  []fact // opAtLeast, opAtMost
 	min, max     int    // max < 0 is none
 	unique, pair bool   // no two items are equal; two are
@@ -139,7 +139,7 @@ func (lf *leaf) leaveOut(v any) {
 	case string:
 		lf.texts.not = append(lf.texts.not, v)
 	default:
-		if n, ok := number0(v); ok {
+		if n, ok := numberOf(v); ok {
 			lf.numbers.not = append(lf.numbers.not, n)
 		}
 	}
@@ -197,7 +197,7 @@ func (lf *leaf) applyArray(f fact) bool {
 	switch f.op {
 	case opArray:
 		a.nodes = append(a.nodes, f.node)
-	case opItem, opSome2:
+	case opItem, opSomeItem:
 		a.items = append(a.items, f)
 		a.min = max(a.min, f.n+1)
 	case opMinItems:

@@ -134,7 +134,7 @@ func (s *solver) solveKinds(goal []lit, of Types) outcome {
 			return empty
 		}
 	}
-	if !s.budget.use(1 + len(goal)) {
+	if !s.budget.use(8 + len(goal)) {
 		return overBudget
 	}
 	key := keyOf(goal, of)
