@@ -22,13 +22,17 @@ import (
 
 func (e *env) applyCmd() *cobra.Command {
 	var paths []string
-	var dryRun bool
+	var dryRun, force bool
 	cmd := &cobra.Command{
 		Use:   "apply -f FILE|DIR",
 		Short: "Make streams, schemas and rules what the files say: all of it or none",
 		Long: `Apply sends the resources of a file, or of all .yaml, .yml and .json files directly in a
 directory, as one change: it takes effect whole, or is refused whole with the file
-and the place of everything that is wrong. -f can be given more than once.`,
+and the place of everything that is wrong. -f can be given more than once.
+
+A new version of a schema must be compatible with the earlier ones, at the level of its
+subject (BACKWARD, unless it says otherwise). One that is not is refused with an event that
+shows it; --force takes it all the same.`,
 		Example: "  lazaret apply -f examples/clickstream --dry-run\n  lazaret apply -f examples/clickstream",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
@@ -39,6 +43,7 @@ and the place of everything that is wrong. -f can be given more than once.`,
 	}
 	cmd.Flags().StringArrayVarP(&paths, "filename", "f", nil, "a file or a directory of manifests")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "check everything and say what would change; change nothing")
+	cmd.Flags().BoolVar(&force, "force", false, "take schemas that are not compatible, or of which nobody can tell, too")
 	e.prints(cmd, "table", "json")
 	return e.remote(cmd, impatient, func(ctx context.Context, c *client.Client, args []string) error {
 		if len(paths) == 0 {
@@ -55,7 +60,11 @@ and the place of everything that is wrong. -f can be given more than once.`,
 			}
 			resources = append(resources, list...)
 		}
-		out, err := c.Apply(ctx, resources, dryRun)
+		apply := c.Apply
+		if force {
+			apply = c.ApplyForced
+		}
+		out, err := apply(ctx, resources, dryRun)
 		if err != nil {
 			return refused(err, resources)
 		}
@@ -125,6 +134,7 @@ func refused(err error, resources []catalog.Resource) error {
 	if !errors.As(err, &p) || (p.Status != 400 && p.Status != 422) {
 		return err
 	}
+	p.Detail = strings.ReplaceAll(p.Detail, "force=true", "--force")
 	for i := range p.Errors {
 		f := &p.Errors[i]
 		for _, r := range resources {

@@ -119,6 +119,7 @@ func refusal(r *catalog.Refused) *web.Problem {
 		}
 	}
 	if len(checks) > 0 {
+		p.Detail += " A schema that is not compatible is taken with force=true."
 		p.Members = struct {
 			Comparisons map[string]*catalog.Check `json:"comparisons"`
 		}{checks}

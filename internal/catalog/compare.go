@@ -167,6 +167,9 @@ func (c *Catalog) check(ctx context.Context, m *maker, p *plan, changes []Change
 			return nil, err
 		}
 		if one.result.Check = check; check.Answer == schemas.Compatible {
+			if len(check.Against) > 0 {
+				one.result.Notices = append(one.result.Notices, fmt.Sprintf("%s to %s", check.Level, versions(check.Against)))
+			}
 			continue
 		}
 		if !one.force {
@@ -186,6 +189,14 @@ func (c *Catalog) check(ctx context.Context, m *maker, p *plan, changes []Change
 		return &Refused{found.list}, nil
 	}
 	return nil, nil
+}
+
+// versions names versions, for people.
+func versions(numbers []int) string {
+	if len(numbers) == 1 {
+		return fmt.Sprintf("version %d", numbers[0])
+	}
+	return fmt.Sprintf("%d earlier versions", len(numbers))
 }
 
 // CheckSchema says what a schema would be as its subject's next version: to the version

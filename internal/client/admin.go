@@ -32,12 +32,23 @@ type Applied struct {
 
 // Apply sends resources, which must encode as JSON, to be taken all or not at all.
 func (c *Client) Apply(ctx context.Context, resources any, dryRun bool) (Applied, error) {
+	return c.apply(ctx, resources, dry(dryRun))
+}
+
+// ApplyForced is Apply, which also takes schemas that are not compatible.
+func (c *Client) ApplyForced(ctx context.Context, resources any, dryRun bool) (Applied, error) {
+	q := dry(dryRun)
+	q.Set("force", "true")
+	return c.apply(ctx, resources, q)
+}
+
+func (c *Client) apply(ctx context.Context, resources any, q url.Values) (Applied, error) {
 	var out Applied
 	body, err := json.Marshal(map[string]any{"resources": resources})
 	if err != nil {
 		return out, err
 	}
-	_, err = c.Do(ctx, Call{Method: http.MethodPost, Path: admin + "/apply", Query: dry(dryRun), Body: body, Again: true}, &out)
+	_, err = c.Do(ctx, Call{Method: http.MethodPost, Path: admin + "/apply", Query: q, Body: body, Again: true}, &out)
 	return out, err
 }
 
