@@ -42,6 +42,7 @@ var arrows = map[string][]string{
 	"schemas":                           {"schemas/contain", "internal/db", "internal/jsonread"},
 	"schemas/contain":                   {},
 	"schemas/infer":                     {"schemas", "internal/jsonread"},
+	"schemas/diff":                      {"internal/jsonread"},
 	"rules":                             {"schemas", "internal/db", "internal/jsonread", "internal/yamlread", "internal/cloudevents"},
 	"quarantine":                        {"internal/db"},
 	"gateway":                           {"internal/db", "internal/jsonread"},
@@ -51,7 +52,7 @@ var arrows = map[string][]string{
 	"gateway/admin":                     {"gateway", "gateway/replay", "quarantine", "rules", "schemas", "internal/catalog", "internal/auth", "internal/db", "internal/evolution", "internal/impact", "internal/web", "internal/yamlread", "internal/jsonread"},
 	"gateway/registry":                  {"schemas", "internal/catalog", "internal/auth", "internal/web"},
 	"internal/app":                      {"gateway", "gateway/registry", "gateway/recent", "internal/evolution", "internal/impact", "gateway/sink", "gateway/httpin", "gateway/admin", "gateway/kafka", "gateway/replay", "internal/kafkaio", "quarantine", "rules", "schemas", "metrics", "internal/catalog", "internal/auth", "internal/config", "internal/db", "internal/web", "internal/jsonread"},
-	"cmd/lazaret":                       {"internal/app", "internal/client", "internal/config", "internal/catalog", "internal/auth", "internal/db", "internal/workload", "internal/kafkaio", "internal/jsonread", "internal/yamlread", "rules", "schemas", "schemas/infer", "gateway/sink", "examples"},
+	"cmd/lazaret":                       {"internal/app", "internal/client", "internal/config", "internal/catalog", "internal/auth", "internal/db", "internal/workload", "internal/kafkaio", "internal/jsonread", "internal/yamlread", "rules", "schemas", "schemas/infer", "schemas/diff", "gateway/sink", "examples"},
 	"examples/github-webhooks":          {"examples/github-webhooks/webhooks", "internal/client"},
 	"examples/github-webhooks/webhooks": {},
 }

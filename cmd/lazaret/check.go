@@ -152,7 +152,7 @@ func (c contractFiles) load(maxEvent int) (contract *rules.Contract, notices []s
 				if m != nil && c.schema == "" {
 					return m.file(subject, version)
 				}
-				return os.ReadFile(filepath.Join(filepath.Dir(c.schema), fmt.Sprintf("%s.%d.json", filepath.Base(subject), version)))
+				return besideFile(c.schema)(subject, version)
 			},
 		})
 	}

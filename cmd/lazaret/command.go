@@ -42,19 +42,29 @@ func (e *env) prints(cmd *cobra.Command, forms ...string) *cobra.Command {
 
 // remote gives a command the flags that say which server it speaks to, and a client.
 func (e *env) remote(cmd *cobra.Command, tries int, run func(ctx context.Context, c *client.Client, args []string) error) *cobra.Command {
+	e.serverFlags(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return e.withServer(tries, func(c *client.Client) error { return run(cmd.Context(), c, args) })
+	}
+	return cmd
+}
+
+// serverFlags gives a command the flags that say which server it speaks to.
+func (e *env) serverFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&e.server, "server", "", "the server's URL (LAZARET_SERVER; default http://127.0.0.1:8080)")
 	f.StringVar(&e.tokenFile, "token-file", "", "a file that holds the token (or the token itself in LAZARET_TOKEN)")
 	f.StringVar(&e.caFile, "ca-file", "", "PEM certificates to trust beside the system's")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		c, err := e.client(tries)
-		if err != nil {
-			return err
-		}
-		defer c.Close()
-		return e.advise(run(cmd.Context(), c, args))
+}
+
+// withServer runs what speaks to the server that the flags name.
+func (e *env) withServer(tries int, run func(c *client.Client) error) error {
+	c, err := e.client(tries)
+	if err != nil {
+		return err
 	}
-	return cmd
+	defer c.Close()
+	return e.advise(run(c))
 }
 
 // client makes the client that the flags and the environment ask for.

@@ -22,6 +22,11 @@ type Outcome struct {
 	Version int      `json:"version,omitempty"`
 	DryRun  bool     `json:"dry_run"`
 	Notices []string `json:"notices,omitempty"`
+	// Of a schema: the id of its document, what it is to the earlier versions, and whether
+	// it was put although it is not compatible.
+	ID         int          `json:"id,omitempty"`
+	Comparison *SchemaCheck `json:"comparison,omitempty"`
+	Forced     bool         `json:"forced,omitempty"`
 }
 
 // Applied is the answer to Apply.

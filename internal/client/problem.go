@@ -16,6 +16,9 @@ type Problem struct {
 	Status int     `json:"status"`
 	Detail string  `json:"detail"`
 	Errors []Fault `json:"errors,omitempty"`
+	// Comparisons are those of schemas that were refused because they are not compatible,
+	// by resource, such as "Schema/orders".
+	Comparisons map[string]*SchemaCheck `json:"comparisons,omitempty"`
 }
 
 // Fault is one thing that is wrong with what was sent, and where.

@@ -1,0 +1,416 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lazaret/lazaret"
+	"github.com/lazaret/lazaret/schemas"
+)
+
+// compared is what a schema is to earlier ones, as schema check shows it and as -o json
+// has it.
+type compared struct {
+	Answer  schemas.Answer `json:"answer"`
+	Level   schemas.Level  `json:"level"`
+	New     string         `json:"new"`
+	Earlier []string       `json:"earlier"`
+	Breaks  []shownBreak   `json:"breaks"`
+	Doubts  []shownDoubt   `json:"doubts"`
+}
+
+// filePlace is where something stands in a schema's file; line 0 is nowhere.
+type filePlace struct {
+	File   string `json:"file,omitempty"`
+	Line   int    `json:"line,omitempty"`
+	Column int    `json:"column,omitempty"`
+}
+
+func (p filePlace) String() string {
+	if p.Line == 0 {
+		return p.File
+	}
+	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
+}
+
+type shownBreak struct {
+	schemas.Break
+	Earlier string `json:"earlier"`
+	filePlace
+	// Because is what the refusing schema says of the witness.
+	Because []lazaret.Reason `json:"because,omitempty"`
+}
+
+type shownDoubt struct {
+	schemas.Doubt
+	Earlier string `json:"earlier"`
+	filePlace
+}
+
+// sides are the names of who accepts the witness and of who refuses it.
+func (b shownBreak) sides(newer string) (accepts, refuses string) {
+	if b.Direction == schemas.Forward {
+		return newer, b.Earlier
+	}
+	return b.Earlier, newer
+}
+
+func (e *env) schemaCheckCmd() *cobra.Command {
+	o := schemaCheckOptions{}
+	cmd := &cobra.Command{
+		Use:   "check OLD... NEW",
+		Short: "Say whether a new version of a schema is compatible, with a proof",
+		Long: `Check compares schemas in files: NEW with OLD or, if there are several, which are given
+the oldest first, with all of them. No server is needed. With --subject it compares NEW
+with the versions that a server has, under the level that is set there.
+
+  BACKWARD   what OLD accepts, NEW accepts: consumers can go first (default)
+  FORWARD    what NEW accepts, OLD accepts: producers can go first
+  FULL       both
+
+The forms with _TRANSITIVE look at all of several OLD, the others at one. A level is also
+understood in small letters, with a hyphen.
+
+Compatible means proved. Incompatible comes with an event that the one schema accepts and
+the other refuses; both were asked. Where neither can be shown the answer is unknown.
+
+Exit codes: 0 compatible, 1 incompatible, 3 unknown (0 with --allow-unknown), 2 a file
+cannot be read, 78 a file is no schema.
+
+  -o table    for people (default)
+  -o json     {"answer","level","new","earlier","breaks":[…],"doubts":[…]}
+  -o github   annotations at the lines of NEW, for GitHub Actions`,
+		Example: `  lazaret schema check order.v1.json order.json
+  lazaret schema check v1.json v2.json v3.json order.json --level full-transitive
+  git show origin/main:order.json | lazaret schema check - order.json -o github
+  lazaret schema check --subject orders order.json --server https://lazaret.internal`,
+		Args: cobra.MinimumNArgs(1),
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.level, "level", "", "the level; default BACKWARD, with several OLD BACKWARD_TRANSITIVE, with --subject what the server has")
+	f.BoolVar(&o.allowUnknown, "allow-unknown", false, "exit code 0 also where it cannot be decided")
+	f.StringVar(&o.subject, "subject", "", "compare with the versions of this subject on the server")
+	e.prints(cmd, "table", "json", "github")
+	e.serverFlags(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error { return e.schemaCheck(cmd.Context(), args, o) }
+	return cmd
+}
+
+type schemaCheckOptions struct {
+	level, subject string
+	allowUnknown   bool
+}
+
+// schemaCheck compares and says what came of it.
+func (e *env) schemaCheck(ctx context.Context, args []string, o schemaCheckOptions) error {
+	level, err := parseLevel(o.level)
+	if err != nil {
+		return err
+	}
+	var c compared
+	if o.subject != "" {
+		c, err = e.compareWithServer(ctx, o.subject, args, level)
+	} else {
+		c, err = e.compareFiles(args, level)
+	}
+	if err != nil {
+		return err
+	}
+	if err := e.printCompared(c); err != nil {
+		return err
+	}
+	switch {
+	case c.Answer == schemas.Incompatible:
+		return &exit{code: exitFindings}
+	case c.Answer == schemas.Undecided && !o.allowUnknown:
+		return &exit{code: exitUnknown}
+	}
+	return nil
+}
+
+// parseLevel reads --level; "" stays what it is.
+func parseLevel(name string) (schemas.Level, error) {
+	if name == "" {
+		return "", nil
+	}
+	level, err := schemas.ParseLevel(strings.ReplaceAll(name, "-", "_"))
+	if err != nil {
+		return "", usage("--level: %v", err)
+	}
+	return level, nil
+}
+
+// compareFiles compares the last of the files with the others.
+func (e *env) compareFiles(paths []string, level schemas.Level) (compared, error) {
+	var files []schemaFile
+	stdin := 0
+	for _, path := range paths {
+		if path == "-" {
+			stdin++
+		}
+	}
+	last := len(paths) - 1
+	switch {
+	case last < 1:
+		return compared{}, usage("give OLD and NEW, two files; or --subject NAME and NEW, to compare with what a server has")
+	case stdin > 1:
+		return compared{}, usage("- can be given once: there is one standard input")
+	case level == "" && last > 1:
+		level = schemas.LevelBackwardTransitive
+	case level == "":
+		level = schemas.LevelBackward
+	case last > 1 && !level.Transitive():
+		return compared{}, usage("--level %s looks at the latest version alone: give one OLD, or %s_TRANSITIVE", level, level)
+	}
+	for _, path := range paths {
+		f, err := e.readSchema(path)
+		if err != nil {
+			return compared{}, err
+		}
+		files = append(files, f)
+	}
+	return compareSchemas(level, files[:last], files[last])
+}
+
+// compareSchemas compares, and finds in the files what the answer is about.
+func compareSchemas(level schemas.Level, earlier []schemaFile, newer schemaFile) (compared, error) {
+	c := compared{Level: level, New: newer.name, Earlier: []string{}, Breaks: []shownBreak{}, Doubts: []shownDoubt{}}
+	var compiled []*schemas.Schema
+	for _, f := range earlier {
+		c.Earlier = append(c.Earlier, f.name)
+		compiled = append(compiled, f.schema)
+	}
+	found := schemas.Compare(level, newer.schema, compiled...)
+	c.Answer = found.Answer
+	for _, b := range found.Breaks {
+		refuses := newer
+		if b.Direction == schemas.Forward {
+			refuses = earlier[b.Earlier]
+		}
+		shown := shownBreak{Break: b, Earlier: earlier[b.Earlier].name, filePlace: filePlace{File: refuses.name}}
+		shown.Line, shown.Column = refuses.place(b.Pointer, b.Keyword)
+		verdict, err := refuses.schema.Judge(b.Witness)
+		if err != nil {
+			return c, err
+		}
+		shown.Because = verdict.Reasons
+		c.Breaks = append(c.Breaks, shown)
+	}
+	for _, d := range found.Doubts {
+		at := newer
+		if d.Direction == schemas.Forward {
+			at = earlier[d.Earlier]
+		}
+		shown := shownDoubt{Doubt: d, Earlier: earlier[d.Earlier].name, filePlace: filePlace{File: at.name}}
+		shown.Line, shown.Column = at.place(d.Pointer, d.Construct)
+		c.Doubts = append(c.Doubts, shown)
+	}
+	return c, nil
+}
+
+func (e *env) printCompared(c compared) error {
+	switch e.output {
+	case "json":
+		return e.printJSON(c)
+	case "github":
+		return e.annotate(c)
+	}
+	s := e.style(e.stdout)
+	switch c.Answer {
+	case schemas.Compatible:
+		e.line("%s %s", s.good("compatible"), c.promise())
+	case schemas.Incompatible:
+		e.line("%s %s", s.bad("incompatible"), c.promise())
+	default:
+		e.line("%s %s", s.bad("unknown"), c.promise())
+	}
+	for i, b := range c.Breaks {
+		fmt.Fprintln(e.stdout)
+		e.printBreak(i+1, b, c)
+	}
+	for _, d := range c.Doubts {
+		fmt.Fprintln(e.stdout)
+		e.line("%s  %s", s.bold("not decided: "+clean(d.filePlace.String())), clean(d.Construct))
+		e.pair("at", orSchema(d.Pointer))
+		e.pair("why", d.Message)
+		e.pair("against", d.Earlier+", "+strings.ToLower(string(d.Direction)))
+	}
+	return nil
+}
+
+// promise is what the level asks for, of these schemas.
+func (c compared) promise() string {
+	switch {
+	case c.Level == schemas.LevelNone:
+		return "(NONE): under this level nothing is compared"
+	case len(c.Earlier) == 0:
+		return fmt.Sprintf("(%s): there is no earlier version", c.Level)
+	}
+	earlier := c.Earlier
+	if !c.Level.Transitive() {
+		earlier = earlier[len(earlier)-1:]
+	}
+	old, it := strings.Join(earlier, ", "), "accepts"
+	if len(earlier) > 1 {
+		it = "accept"
+	}
+	level := strings.TrimSuffix(string(c.Level), "_TRANSITIVE")
+	yes := c.Answer == schemas.Compatible
+	var text string
+	switch {
+	case level == string(schemas.LevelBackward):
+		text = fmt.Sprintf("what %s %s, %s accepts", old, it, c.New)
+	case level == string(schemas.LevelForward):
+		text = fmt.Sprintf("what %s accepts, %s %s", c.New, old, it)
+	default:
+		text = fmt.Sprintf("%s and %s accept the same events", old, c.New)
+	}
+	switch {
+	case yes:
+		return fmt.Sprintf("(%s): it is proved that %s", c.Level, text)
+	case c.Answer == schemas.Incompatible:
+		return fmt.Sprintf("(%s): it is not so that %s", c.Level, text)
+	}
+	return fmt.Sprintf("(%s): it could not be decided whether %s", c.Level, text)
+}
+
+// printBreak shows one way in which a schema is incompatible.
+func (e *env) printBreak(n int, b shownBreak, c compared) {
+	s := e.style(e.stdout)
+	e.line("%s %s  %s", s.bold(fmt.Sprintf("%d.", n)), s.bold(clean(b.filePlace.String())), clean(b.Keyword))
+	e.pair("at", clean(orSchema(b.Pointer)))
+	if was, is := orAbsent(b.Old), orAbsent(b.New); was != is {
+		e.pair("was", was)
+		e.pair("is", is)
+	} else {
+		e.pair("is", is+", as it was")
+	}
+	accepts, refuses := b.sides(c.New)
+	e.pair("proof", clean(fmt.Sprintf("accepted by %s, refused by %s because %s:", accepts, refuses, b.reason())))
+	for _, line := range strings.Split(prettyJSON(b.Witness), "\n") {
+		e.lineAsIs(strings.Repeat(" ", pairIndent) + s.accent(cleanIndented(line)))
+	}
+}
+
+// reason is why the witness is refused, for what the break is about: the one mistake has
+// others beside it where a schema changed in several ways.
+func (b shownBreak) reason() string {
+	for _, r := range b.Because {
+		if r.Path == b.Path && string(r.Code) == "schema."+b.Keyword {
+			return orRoot(r.Path) + ": " + r.Message
+		}
+	}
+	why, _, _ := strings.Cut(b.Message, ", says the ") // who says it is told before
+	return why
+}
+
+// cleanIndented is clean for a line of JSON, which has no control characters of its own.
+func cleanIndented(line string) string {
+	text := strings.TrimLeft(line, " ")
+	return line[:len(line)-len(text)] + clean(text)
+}
+
+// pairIndent is before the texts of pairs.
+const pairIndent = 12
+
+// pair writes a name and a text, which goes on below itself where it is long.
+func (e *env) pair(name, text string) {
+	width := terminalWidth(e.stdout)
+	lines := []string{text}
+	if width > pairIndent+20 {
+		lines = wrapped(text, width-pairIndent)
+	}
+	s := e.style(e.stdout)
+	for i, line := range lines {
+		if i > 0 {
+			name = ""
+		}
+		e.lineAsIs("   " + s.dim(fmt.Sprintf("%-9s", name)) + line)
+	}
+}
+
+// line writes a line, wrapped to the terminal.
+func (e *env) line(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	if width := terminalWidth(e.stdout); width > 20 {
+		text = strings.Join(wrapped(text, width), "\n")
+	}
+	e.lineAsIs(text)
+}
+
+func (e *env) lineAsIs(text string) { fmt.Fprintln(e.stdout, strings.TrimRight(text, " ")) }
+
+func orSchema(pointer string) string {
+	if pointer == "" {
+		return "(the schema)"
+	}
+	return pointer
+}
+
+// maxShownValue is how many bytes of a keyword's value are shown; -o json has all.
+const maxShownValue = 240
+
+func orAbsent(value json.RawMessage) string {
+	if len(value) == 0 {
+		return "(absent)"
+	}
+	var b bytes.Buffer
+	if json.Compact(&b, value) != nil {
+		return "(absent)"
+	}
+	return short(clean(b.String()), maxShownValue)
+}
+
+// prettyJSON is a JSON text over several lines, or on one where it is short.
+func prettyJSON(raw []byte) string {
+	var b bytes.Buffer
+	if len(raw) <= 60 && json.Compact(&b, raw) == nil {
+		return b.String()
+	}
+	b.Reset()
+	if err := json.Indent(&b, raw, "", "  "); err != nil {
+		return string(raw)
+	}
+	return b.String()
+}
+
+// annotate writes what GitHub Actions shows at the lines of a change.
+func (e *env) annotate(c compared) error {
+	var err error
+	write := func(kind string, at filePlace, title, text string) {
+		place := ""
+		if at.File != "" && at.Line > 0 {
+			place = fmt.Sprintf(" file=%s,line=%d,col=%d,title=%s", githubProperty(at.File), at.Line, at.Column, githubProperty(title))
+		} else {
+			place = " title=" + githubProperty(title)
+		}
+		_, werr := fmt.Fprintf(e.stdout, "::%s%s::%s\n", kind, place, githubData(text))
+		err = errors.Join(err, werr)
+	}
+	for _, b := range c.Breaks {
+		accepts, refuses := b.sides(c.New)
+		write("error", b.filePlace, "not "+string(c.Level)+" compatible",
+			fmt.Sprintf("accepted by %s, refused by %s because %s: %s", accepts, refuses, b.reason(), b.Witness))
+	}
+	for _, d := range c.Doubts {
+		write("warning", d.filePlace, string(c.Level)+" could not be decided", d.Message)
+	}
+	if len(c.Breaks)+len(c.Doubts) == 0 {
+		write("notice", filePlace{}, string(c.Level)+" compatible", c.promise())
+	}
+	return err
+}
+
+func githubData(s string) string {
+	return strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A").Replace(s)
+}
+
+func githubProperty(s string) string {
+	return strings.NewReplacer(":", "%3A", ",", "%2C").Replace(githubData(s))
+}

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lazaret/lazaret/schemas"
+	"github.com/lazaret/lazaret/schemas/diff"
+)
+
+// schemaChanges is what schema diff found, and the form of -o json.
+type schemaChanges struct {
+	Old         string         `json:"old"`
+	New         string         `json:"new"`
+	Backward    schemas.Answer `json:"backward"`
+	Forward     schemas.Answer `json:"forward"`
+	Changes     []shownChange  `json:"changes"`
+	Annotations int            `json:"annotations"` // how many changed, shown or not
+}
+
+type shownChange struct {
+	diff.Change
+	// MayBreak lists the directions that the change can break, looked at alone; those that
+	// are proved whole are left out.
+	MayBreak []schemas.Direction `json:"may_break"`
+}
+
+func (e *env) schemaDiffCmd() *cobra.Command {
+	var annotations bool
+	cmd := &cobra.Command{
+		Use:   "diff OLD NEW",
+		Short: "Say in words what changed between two versions of a schema",
+		Long: `Diff lists what changed from OLD to NEW, place by place, and what each change can break:
+
+  backward   NEW may refuse what OLD accepts: it was tightened
+  forward    NEW may accept what OLD refuses: it was loosened
+
+Each change is looked at alone. What they come to together is proved for the whole, below
+the list; where a direction is proved compatible no change breaks it, and none is marked.
+Schema check shows the event that proves a break. Exit code 0, also where there are
+changes.`,
+		Example: `  lazaret schema diff order.v1.json order.json
+  git show HEAD~1:order.json | lazaret schema diff - order.json`,
+		Args: cobra.ExactArgs(2),
+		RunE: func(_ *cobra.Command, args []string) error {
+			if args[0] == "-" && args[1] == "-" {
+				return usage("- can be given once: there is one standard input")
+			}
+			old, err := e.readSchema(args[0])
+			if err != nil {
+				return err
+			}
+			next, err := e.readSchema(args[1])
+			if err != nil {
+				return err
+			}
+			found, err := changesOf(old, next, annotations)
+			if err != nil {
+				return err
+			}
+			return e.printChanges(found)
+		},
+	}
+	cmd.Flags().BoolVar(&annotations, "annotations", false, "list changes of titles, descriptions and other annotations too")
+	return e.prints(cmd, "table", "json")
+}
+
+func changesOf(old, next schemaFile, annotations bool) (schemaChanges, error) {
+	found := schemaChanges{
+		Old: old.name, New: next.name, Changes: []shownChange{},
+		Backward: schemas.Compare(schemas.LevelBackward, next.schema, old.schema).Answer,
+		Forward:  schemas.Compare(schemas.LevelForward, next.schema, old.schema).Answer,
+	}
+	list, err := diff.Documents(old.data, next.data)
+	if err != nil {
+		return found, badConfig(err)
+	}
+	for _, c := range list {
+		if c.Annotation {
+			found.Annotations++
+			if !annotations {
+				continue
+			}
+		}
+		found.Changes = append(found.Changes, shownChange{c, found.mayBreak(c.Effect)})
+	}
+	return found, nil
+}
+
+// mayBreak is the directions that a change of this effect can break.
+func (c schemaChanges) mayBreak(effect diff.Effect) []schemas.Direction {
+	directions := []schemas.Direction{}
+	if (effect == diff.Tightened || effect == diff.Changed) && c.Backward != schemas.Compatible {
+		directions = append(directions, schemas.Backward)
+	}
+	if (effect == diff.Loosened || effect == diff.Changed) && c.Forward != schemas.Compatible {
+		directions = append(directions, schemas.Forward)
+	}
+	return directions
+}
+
+func (e *env) printChanges(c schemaChanges) error {
+	if e.output == "json" {
+		return e.printJSON(c)
+	}
+	s := e.style(e.stdout)
+	t := newTable(flex("where", 20), flex("what changed", 24).orBelow(), col("effect"), col("can break"))
+	for _, x := range c.Changes {
+		var breaks []string
+		for _, d := range x.MayBreak {
+			breaks = append(breaks, string(d))
+		}
+		effect := string(x.Effect)
+		if x.Effect == diff.None {
+			effect = "-"
+		}
+		t.add(orRoot(strings.TrimPrefix(x.Place, " ")), x.Text, effect, strings.Join(breaks, ", "))
+	}
+	if len(t.rows) > 0 {
+		e.print(t, "")
+		fmt.Fprintln(e.stdout)
+	} else {
+		e.line("No keyword changed.")
+	}
+	if hidden := c.Annotations; hidden > 0 && !slices.ContainsFunc(c.Changes, func(x shownChange) bool { return x.Annotation }) {
+		e.line("%s changed; --annotations lists them", counted(hidden, "annotation", "annotations"))
+	}
+	e.line("%s  %s", s.bold("BACKWARD"), s.answer(c.Backward, c.Old+" accepts", c.New+" accepts"))
+	e.line("%s   %s", s.bold("FORWARD"), s.answer(c.Forward, c.New+" accepts", c.Old+" accepts"))
+	return nil
+}
+
+// answer says whether what the one accepts the other accepts.
+func (s style) answer(a schemas.Answer, one, other string) string {
+	switch a {
+	case schemas.Compatible:
+		return fmt.Sprintf("%s: it is proved that what %s, %s", s.good(string(a)), clean(one), clean(other))
+	case schemas.Incompatible:
+		return fmt.Sprintf("%s: not all that %s, %s", s.bad(string(a)), clean(one), clean(other))
+	}
+	return fmt.Sprintf("%s: whether what %s, %s too could not be decided", s.bad(string(a)), clean(one), clean(other))
+}

@@ -1,0 +1,308 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lazaret/lazaret/internal/catalog"
+	"github.com/lazaret/lazaret/internal/client"
+	"github.com/lazaret/lazaret/schemas"
+)
+
+// schemaBody is what is sent to have a schema checked or put under a level; without one it
+// is the schema as it is.
+func schemaBody(subject string, level schemas.Level, document []byte) ([]byte, error) {
+	if level == "" {
+		return document, nil
+	}
+	return json.Marshal(struct {
+		Kind          catalog.Kind    `json:"kind"`
+		Subject       string          `json:"subject"`
+		Compatibility schemas.Level   `json:"compatibility"`
+		Schema        json.RawMessage `json:"schema"`
+	}{catalog.KindSchema, subject, level, document})
+}
+
+// compareWithServer compares a file with the versions that the server has.
+func (e *env) compareWithServer(ctx context.Context, subject string, args []string, level schemas.Level) (c compared, err error) {
+	if len(args) != 1 {
+		return c, usage("with --subject give NEW alone: the server has the earlier versions")
+	}
+	file, err := e.readDocument(args[0])
+	if err != nil {
+		return c, err
+	}
+	body, err := schemaBody(subject, level, file.data)
+	if err != nil {
+		return c, err
+	}
+	err = e.withServer(impatient, func(cl *client.Client) error {
+		found, err := cl.CheckSchema(ctx, subject, body)
+		if err != nil {
+			return file.refused(err)
+		}
+		c = file.compared(found, subject)
+		return nil
+	})
+	return c, err
+}
+
+// refused makes a refusal of the schema an error of the file, with its places.
+func (f schemaFile) refused(err error) error {
+	var p *client.Problem
+	if !errors.As(err, &p) || p.Status != 400 && p.Status != 422 {
+		return err
+	}
+	for i := range p.Errors {
+		fault := &p.Errors[i]
+		fault.Resource, fault.File = "", f.name
+		fault.Line, fault.Column = f.place(fault.Pointer, "")
+	}
+	return badConfig(err)
+}
+
+// compared is what the server said of the file, with its places in it.
+func (f schemaFile) compared(found client.SchemaCheck, subject string) compared {
+	c := compared{
+		Answer: schemas.Answer(found.Answer), Level: schemas.Level(found.Level), New: f.name,
+		Earlier: []string{}, Breaks: []shownBreak{}, Doubts: []shownDoubt{},
+	}
+	name := func(version int) string { return fmt.Sprintf("%s version %d", subject, version) }
+	for _, v := range found.Against {
+		c.Earlier = append(c.Earlier, name(v))
+	}
+	at := func(direction, pointer, keyword string, version int) (p filePlace) {
+		if schemas.Direction(direction) == schemas.Forward {
+			return filePlace{File: name(version)}
+		}
+		p.File = f.name
+		p.Line, p.Column = f.place(pointer, keyword)
+		return p
+	}
+	for _, b := range found.Breaks {
+		c.Breaks = append(c.Breaks, shownBreak{Earlier: name(b.Version), filePlace: at(b.Direction, b.Pointer, b.Keyword, b.Version), Break: schemas.Break{
+			Direction: schemas.Direction(b.Direction), Pointer: b.Pointer, Keyword: b.Keyword, Path: b.Path,
+			Old: b.Old, New: b.New, Witness: b.Witness, Message: b.Message,
+		}})
+	}
+	for _, d := range found.Doubts {
+		c.Doubts = append(c.Doubts, shownDoubt{Earlier: name(d.Version), filePlace: at(d.Direction, d.Pointer, d.Construct, d.Version), Doubt: schemas.Doubt{
+			Direction: schemas.Direction(d.Direction), Pointer: d.Pointer, Construct: d.Construct, Message: d.Message,
+		}})
+	}
+	return c
+}
+
+func (e *env) schemaRegisterCmd() *cobra.Command {
+	var level string
+	var force, dryRun bool
+	cmd := &cobra.Command{
+		Use:   "register SUBJECT FILE|-",
+		Short: "Make a schema the latest version of a subject on a server",
+		Long: `Register makes the schema the latest version of its subject, if it is compatible with the
+earlier ones under the subject's level; the streams that follow the subject judge by it
+from then on. The same document as the latest version changes nothing. What is not
+compatible is refused with the proof, as schema check shows it, and exit code 1.`,
+		Example: `  lazaret schema register orders order.json --dry-run
+  lazaret schema register orders order.json --level FULL_TRANSITIVE`,
+		Args: cobra.ExactArgs(2),
+	}
+	f := cmd.Flags()
+	f.StringVar(&level, "level", "", "the subject's compatibility level from now on; default: what is set")
+	f.BoolVar(&force, "force", false, "register it also if it is not compatible, or nobody can tell")
+	f.BoolVar(&dryRun, "dry-run", false, "check everything and say what would change; change nothing")
+	e.prints(cmd, "table", "json")
+	return e.remote(cmd, impatient, func(ctx context.Context, c *client.Client, args []string) error {
+		wanted, err := parseLevel(level)
+		if err != nil {
+			return err
+		}
+		file, err := e.readDocument(args[1])
+		if err != nil {
+			return err
+		}
+		body, err := schemaBody(args[0], wanted, file.data)
+		if err != nil {
+			return err
+		}
+		out, err := c.PutSchema(ctx, args[0], body, force, dryRun)
+		if err != nil {
+			return e.notRegistered(err, args[0], file)
+		}
+		if e.output == "json" {
+			return e.printJSON(out)
+		}
+		return e.printRegistered(out, file)
+	})
+}
+
+// printRegistered says what came of a schema, and of one that was forced why it had to be.
+func (e *env) printRegistered(out client.Outcome, file schemaFile) error {
+	e.printOutcomes([]client.Outcome{withoutBreaks(out)})
+	if !out.Forced || out.Comparison == nil {
+		return nil
+	}
+	fmt.Fprintln(e.stdout)
+	return e.printCompared(file.compared(*out.Comparison, out.Name))
+}
+
+// withoutBreaks leaves out the notices that say again what the comparison says.
+func withoutBreaks(out client.Outcome) client.Outcome {
+	if out.Comparison != nil {
+		out.Notices = slices.DeleteFunc(slices.Clone(out.Notices), func(notice string) bool {
+			return strings.HasPrefix(notice, "not "+out.Comparison.Level+": ") || strings.HasPrefix(notice, "whether it is ")
+		})
+	}
+	return out
+}
+
+// notRegistered shows why a schema was refused.
+func (e *env) notRegistered(err error, subject string, file schemaFile) error {
+	var p *client.Problem
+	if !errors.As(err, &p) || p.Comparisons["Schema/"+subject] == nil {
+		return file.refused(err)
+	}
+	c := file.compared(*p.Comparisons["Schema/"+subject], subject)
+	if err := e.printCompared(c); err != nil {
+		return err
+	}
+	return fmt.Errorf("%s was not registered; --force registers it nevertheless", file.name)
+}
+
+func (e *env) schemaListCmd() *cobra.Command {
+	cmd := &cobra.Command{Use: "list", Short: "List the subjects that a server has", Args: cobra.NoArgs}
+	e.prints(cmd, "table", "json")
+	return e.remote(cmd, impatient, func(_ context.Context, c *client.Client, _ []string) error {
+		return e.getAll(cmd, c, "schemas")
+	})
+}
+
+// shownSchema is a version of a subject and the others that there are, for -o json.
+type shownSchema struct {
+	client.SchemaVersion
+	Level    string                 `json:"level"`
+	Versions []client.SchemaVersion `json:"versions"`
+}
+
+func (e *env) schemaShowCmd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "show SUBJECT [VERSION]",
+		Short: "Show a subject's schema, its level and its history",
+		Long: `Show prints the latest version of a subject, or the one that is named, and which versions
+there were.
+
+  -o table    for people (default)
+  -o json     the version with "level" and "versions"
+  -o schema   the schema alone, to be kept in a file`,
+		Example: "  lazaret schema show orders\n  lazaret schema show orders 3 -o schema > order.v3.json",
+		Args:    cobra.RangeArgs(1, 2),
+	}
+	e.prints(cmd, "table", "json", "schema")
+	return e.remote(cmd, impatient, func(ctx context.Context, c *client.Client, args []string) error {
+		number := 0
+		if len(args) == 2 {
+			var err error
+			if number, err = versionNumber(args[1]); err != nil {
+				return err
+			}
+		}
+		v, err := c.Schema(ctx, args[0], number)
+		if err != nil {
+			return err
+		}
+		if e.output == "schema" {
+			return e.printJSON(v.Schema)
+		}
+		shown := shownSchema{SchemaVersion: v}
+		if shown.Level, _, err = c.SchemaLevel(ctx, args[0]); err != nil {
+			return err
+		}
+		if shown.Versions, err = allVersions(ctx, c, args[0]); err != nil {
+			return err
+		}
+		if e.output == "json" {
+			return e.printJSON(shown)
+		}
+		return e.printSchema(shown)
+	})
+}
+
+func versionNumber(text string) (int, error) {
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		return 0, usage("%q is no version: a version is a number from 1", text)
+	}
+	return n, nil
+}
+
+func allVersions(ctx context.Context, c *client.Client, subject string) (all []client.SchemaVersion, err error) {
+	all = []client.SchemaVersion{}
+	for cursor := ""; ; {
+		page, next, err := c.SchemaVersions(ctx, subject, cursor)
+		if err != nil {
+			return nil, err
+		}
+		if all = append(all, page...); next == "" {
+			return all, nil
+		}
+		cursor = next
+	}
+}
+
+func (e *env) printSchema(x shownSchema) error {
+	s, now := e.style(e.stdout), time.Now()
+	e.line("%s version %d, %s", s.bold(clean(x.Subject)), x.Version, ago(x.Created, now))
+	e.line("New versions must be %s.\n", x.Level)
+	t := newTable(num("version"), num("id"), col("made"), col("hash"), flex("note", 12))
+	for _, v := range x.Versions {
+		id := ""
+		if v.ID > 0 {
+			id = strconv.Itoa(v.ID)
+		}
+		t.add(strconv.Itoa(v.Version), id, ago(v.Created, now), short(v.Hash, 13), v.Note)
+	}
+	e.print(t, "")
+	fmt.Fprintln(e.stdout)
+	return e.printJSON(x.Schema)
+}
+
+func (e *env) schemaRollbackCmd() *cobra.Command {
+	var dryRun bool
+	cmd := &cobra.Command{
+		Use:   "rollback SUBJECT VERSION",
+		Short: "Make an earlier version of a subject's schema the latest again",
+		Long: `Rollback registers the document of an earlier version once more, with a new number:
+versions are never changed, and what came between stays on record. It asks for no
+compatibility, since it is there to mend.`,
+		Example: "  lazaret schema rollback orders 3 --dry-run\n  lazaret schema rollback orders 3",
+		Args:    cobra.ExactArgs(2),
+	}
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "say what would change; change nothing")
+	e.prints(cmd, "table", "json")
+	return e.remote(cmd, impatient, func(ctx context.Context, c *client.Client, args []string) error {
+		number, err := versionNumber(args[1])
+		if err != nil {
+			return err
+		}
+		out, err := c.RollbackSchema(ctx, args[0], number, dryRun)
+		if err != nil {
+			return err
+		}
+		if e.output == "json" {
+			return e.printJSON(out)
+		}
+		e.printOutcomes([]client.Outcome{withoutBreaks(out)})
+		if !dryRun {
+			e.pointAtQuarantine(ctx, c, []client.Outcome{out})
+		}
+		return nil
+	})
+}

@@ -1,0 +1,212 @@
+package diff
+
+import (
+	"encoding/json"
+	"math/big"
+	"slices"
+)
+
+// named compares schemas by name that hold for some members.
+func (w *walk) named(keyword string, old, next map[string]any, a at) {
+	for _, name := range union(old, next) {
+		x, y := value(old, name), value(next, name)
+		sub := a.below(keyword, name)
+		if keyword == "patternProperties" {
+			sub.place += "/{" + name + "}"
+		} else {
+			sub = sub.under("with " + name)
+		}
+		w.either(keyword, x, y, sub)
+	}
+}
+
+// either compares schemas of which one may be absent, which is as if it were true.
+func (w *walk) either(keyword string, old, next any, a at) {
+	switch {
+	case equal(old, next):
+	case old == any(absent{}):
+		w.note(a, keyword, Tightened, old, next, "%s added: %s", keyword, describe(next))
+	case next == any(absent{}):
+		w.note(a, keyword, Loosened, old, next, "%s removed: %s", keyword, describe(old))
+	default:
+		w.schema(old, next, a)
+	}
+}
+
+// definitions compares what is only there to be referred to.
+func (w *walk) definitions(keyword string, old, next map[string]any, a at) {
+	for _, name := range union(old, next) {
+		x, y := value(old, name), value(next, name)
+		sub := a.below(keyword, name)
+		sub.place, sub.sense = keyword+"/"+name, 1
+		switch {
+		case equal(x, y):
+		case x == any(absent{}):
+			w.note(sub, keyword, None, x, y, "new definition: %s", describe(y))
+		case y == any(absent{}):
+			w.note(sub, keyword, None, x, y, "definition removed: %s", describe(x))
+		default:
+			w.schema(x, y, sub)
+		}
+	}
+}
+
+// branches compares the schemas of a combinator. Those that only moved did not change.
+func (w *walk) branches(keyword string, old, next []any, a at) {
+	x, y := left(old, next), left(next, old)
+	more, fewer := Loosened, Tightened
+	switch keyword {
+	case "allOf":
+		more, fewer = Tightened, Loosened
+	case "oneOf":
+		more, fewer = Changed, Changed
+		a.sense = 0 // an event that a second branch accepts too is refused
+	}
+	if keyword != "allOf" && len(old) == 0 {
+		more = Tightened // there were no conditions
+	}
+	if keyword != "allOf" && len(next) == 0 {
+		fewer = Loosened
+	}
+	for len(x) > 0 && len(y) > 0 {
+		w.schema(old[x[0]], next[y[0]], a.below(keyword, index(y[0])).under(keyword+" "+index(y[0])))
+		x, y = x[1:], y[1:]
+	}
+	for _, i := range y {
+		w.note(a.below(keyword, index(i)).under(keyword+" "+index(i)), keyword, more, absent{}, next[i], "new branch of %s: %s", keyword, describe(next[i]))
+	}
+	for _, i := range x {
+		w.note(a.below(keyword, index(i)).under(keyword+" "+index(i)), keyword, fewer, old[i], absent{}, "branch of %s removed: %s", keyword, describe(old[i]))
+	}
+}
+
+// left is the indices of the items of all that have no equal among others.
+func left(all, others []any) (rest []int) {
+	taken := make([]bool, len(others))
+	for i, v := range all {
+		j := slices.IndexFunc(others, func(o any) bool { return equal(v, o) })
+		for j >= 0 && j < len(others) && (taken[j] || !equal(v, others[j])) {
+			j++
+		}
+		if j < 0 || j == len(others) {
+			rest = append(rest, i)
+		} else {
+			taken[j] = true
+		}
+	}
+	return rest
+}
+
+// tuple compares the schemas of the first items.
+func (w *walk) tuple(keyword string, old, next []any, a at) {
+	for i := range max(len(old), len(next)) {
+		x, y := any(absent{}), any(absent{})
+		if i < len(old) {
+			x = old[i]
+		}
+		if i < len(next) {
+			y = next[i]
+		}
+		w.either(keyword, x, y, a.below(keyword, index(i)).in(index(i)))
+	}
+}
+
+// part compares a keyword that holds one schema for many parts of the event.
+func (w *walk) part(keyword string, old, next any, a at) {
+	_, isList := old.([]any)
+	if _, both := next.([]any); isList || both { // items of older drafts
+		if isList == both {
+			w.tuple(keyword, list(old), list(next), a)
+		} else {
+			w.note(a.below(keyword).in("*"), keyword, Changed, old, next, "%s is %s, was %s", keyword, show(next), show(old))
+		}
+		return
+	}
+	sub := a.below(keyword).in("*")
+	closes := keyword == "additionalProperties" || keyword == "unevaluatedProperties"
+	switch {
+	case keyword == "contains":
+		sub = a.below(keyword).under("contains")
+	case keyword == "propertyNames":
+		sub = a.below(keyword).under("names")
+	case closes && next == false:
+		w.note(a, keyword, Tightened, old, next, "other properties are refused now")
+		return
+	case closes && old == false:
+		w.note(a, keyword, Loosened, old, next, "other properties are allowed now: %s", describe(orTrue(next)))
+		return
+	case orTrue(old) == true && orTrue(next) == true:
+		return
+	}
+	if keyword == "contains" && old != any(absent{}) && next != any(absent{}) {
+		sub.sense = 0 // maxContains may count on it
+	}
+	w.either(keyword, old, next, sub)
+}
+
+func orTrue(v any) any {
+	if v == any(absent{}) {
+		return true
+	}
+	return v
+}
+
+// condition compares not, if, then and else.
+func (w *walk) condition(keyword string, old, next any, o, n map[string]any, a at) {
+	sub := a.below(keyword).under(keyword)
+	switch keyword {
+	case "not":
+		if old != any(absent{}) && next != any(absent{}) {
+			sub.sense = -sub.sense // what is tightened in it is loosened outside
+		}
+	case "if":
+		sub.sense = 0
+		_, said := n["then"]
+		_, other := n["else"]
+		_, was := o["then"]
+		_, wasOther := o["else"]
+		if !said && !other && !was && !wasOther {
+			w.note(sub, keyword, None, old, next, "if changed, and nothing depends on it")
+			w.changes[len(w.changes)-1].Effect = None
+			return
+		}
+	}
+	w.either(keyword, old, next, sub)
+}
+
+// equal compares JSON values; numbers by what they are, not by how they are written.
+func equal(a, b any) bool {
+	switch x := a.(type) {
+	case map[string]any:
+		y, ok := b.(map[string]any)
+		if !ok || len(x) != len(y) {
+			return false
+		}
+		for name, v := range x {
+			if other, ok := y[name]; !ok || !equal(v, other) {
+				return false
+			}
+		}
+		return true
+	case []any:
+		y, ok := b.([]any)
+		return ok && slices.EqualFunc(x, y, equal)
+	case json.Number:
+		y, ok := b.(json.Number)
+		return ok && (x == y || compare(x, y) == 0)
+	}
+	switch b.(type) {
+	case map[string]any, []any:
+		return false
+	}
+	return a == b
+}
+
+func compare(a, b json.Number) int {
+	x, okX := new(big.Rat).SetString(string(a))
+	y, okY := new(big.Rat).SetString(string(b))
+	if !okX || !okY {
+		return -1
+	}
+	return x.Cmp(y)
+}
