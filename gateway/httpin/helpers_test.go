@@ -120,6 +120,8 @@ type options struct {
 	gate  gateway.Limits
 	limit httpin.Limits
 	web   web.Config
+	// schema is that of the stream.
+	schema *gateway.SchemaRef
 
 	observer gateway.Observer
 }
@@ -141,7 +143,7 @@ func newServer(t testing.TB, o options) *server {
 	if o.judge == nil {
 		o.judge = strictJSON{}
 	}
-	catalog := oneStream{gateway.Active{Stream: gateway.Stream{Name: "clicks", Version: 1}, Judge: o.judge, Sink: s.sink}}
+	catalog := oneStream{gateway.Active{Stream: gateway.Stream{Name: "clicks", Version: 1, Schema: o.schema}, Judge: o.judge, Sink: s.sink}}
 	if s.gate, err = gateway.New(gateway.Config{Catalog: catalog, Quarantine: s.store, Requests: requests, Limits: o.gate, Observer: o.observer}); err != nil {
 		t.Fatal(err)
 	}

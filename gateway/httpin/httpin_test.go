@@ -238,6 +238,29 @@ func TestHeadersKept(t *testing.T) {
 	}
 }
 
+// A header by which the stream lets events name a version is kept with each of them, and is
+// part of what a request with an idempotency key says. One that cannot be kept is refused.
+func TestNamingHeaderOverHTTP(t *testing.T) {
+	s := newServer(t, options{schema: &gateway.SchemaRef{Subject: "clicks", NamedBy: []gateway.NamedBy{{Header: "Schema-Version"}}}})
+	send := func(version, key string) reply {
+		return s.post(clicks, strings.NewReader(`[1,2]`), "Content-Type", jsonType, "SCHEMA-VERSION", version, "X-Other", "secret", "Idempotency-Key", key)
+	}
+	if r := send("3", "a"); r.code != 200 {
+		t.Fatal(r.text)
+	}
+	for _, r := range s.sink.take() {
+		if want := []lazaret.Header{{Name: "schema-version", Value: "3"}}; !reflect.DeepEqual(r.Event.Headers, want) {
+			t.Errorf("kept %v", r.Event.Headers)
+		}
+	}
+	if r := send("2", "a"); r.code != 422 {
+		t.Errorf("the same key for another version: %d %s", r.code, r.text)
+	}
+	if r := send(strings.Repeat("3", 513), "b"); r.code != 400 || strings.Contains(r.text, "333") || len(s.sink.take()) > 0 {
+		t.Errorf("a header that is too long: %d %s", r.code, r.text)
+	}
+}
+
 func TestIdempotencyKeyOverHTTP(t *testing.T) {
 	s := newServer(t, options{})
 	send := func(key, path, body string, more ...string) reply {

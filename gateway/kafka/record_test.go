@@ -2,10 +2,12 @@ package kafka
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/lazaret/lazaret"
+	"github.com/lazaret/lazaret/gateway"
 	"github.com/lazaret/lazaret/internal/kafkaio"
 )
 
@@ -54,5 +56,39 @@ func TestMirrored(t *testing.T) {
 	}, common, []string{`lazaret-reasons=[{"code":"rule.failed","path":"","message":"no JSON"}]`})
 	if got := lines(m); !slices.Equal(got, want) || m.Key != nil || !m.Time.Equal(e.Received) {
 		t.Errorf("from HTTP: key %q, time %s, headers\n%q, want\n%q", m.Key, m.Time, got, want)
+	}
+}
+
+// In the wire format a good record has the id of the version that judged it before its
+// payload, whatever it had before, and no header that says another; tombstones and what is
+// mirrored stay as they are.
+func TestFramedRecords(t *testing.T) {
+	version := lazaret.Version{Subject: "sub", Schema: 2, SchemaID: 258}
+	for data, want := range map[string]string{"{}": "\x00\x00\x00\x01\x02{}", "\x00\x00\x00\x00\x07{}": "\x00\x00\x00\x01\x02{}"} {
+		e := &lazaret.Event{Data: []byte(data), ContentType: plainJSON, Headers: []lazaret.Header{{Name: "__value_schema_id", Value: "old"}, {Name: "a", Value: "1"}}}
+		records := []lazaret.Record{{Stream: "s", Event: e, Verdict: lazaret.Verdict{Version: version}}}
+		if m := messages(records, false, true)[0]; string(m.Value) != want || string(e.Data) != data || slices.ContainsFunc(lines(m), func(l string) bool { return strings.HasPrefix(l, "__value") }) {
+			t.Errorf("%q became %q with %q", data, m.Value, lines(m))
+		}
+		for _, mirror := range []bool{false, true} {
+			if m := messages(records, mirror, mirror)[0]; string(m.Value) != data || lines(m)[0] != "__value_schema_id=old" {
+				t.Errorf("mirror %v: %q became %q with %q", mirror, data, m.Value, lines(m))
+			}
+		}
+	}
+	tombstone := []lazaret.Record{{Stream: "s", Event: &lazaret.Event{Key: []byte("k")}, Verdict: lazaret.Verdict{Version: version}}}
+	if m := messages(tombstone, false, true)[0]; m.Value != nil {
+		t.Errorf("a tombstone became %q", m.Value)
+	}
+}
+
+// A source that keeps few headers keeps those that may name a version, whatever their case.
+func TestNamingHeadersAreKept(t *testing.T) {
+	s := &gateway.Stream{Schema: &gateway.SchemaRef{NamedBy: []gateway.NamedBy{{Header: "Schema-Version"}, {RegistryID: true}}}}
+	keeps := keeper(s, &gateway.KafkaSource{Headers: []string{"own"}})
+	for name, want := range map[string]bool{"schema-version": true, "__value_schema_id": true, "own": true, "other": false} {
+		if keeps(name) != want {
+			t.Errorf("%s is kept: %v", name, !want)
+		}
 	}
 }

@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -9,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/sr"
 
 	"github.com/lazaret/lazaret"
 	"github.com/lazaret/lazaret/gateway"
@@ -202,6 +205,60 @@ func TestNamedVersionsOverEveryWay(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A producer and a consumer that know nothing but a Confluent registry, of franz-go's: the one
+// registers and writes, the other reads what went on with the schema that its id names.
+func TestRegistryClientsOverKafka(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, nil)
+	registry, err := sr.NewClient(sr.URLs(l.url + "/registry"))
+	l.ok(err)
+	in, out := l.broker.Topic(t, 1, forever), l.broker.Topic(t, 1, forever)
+	subject := in + "-value"
+	register := func(document string) (int, *sr.Serde) {
+		ss, err := registry.CreateSchema(t.Context(), subject, sr.Schema{Schema: document, Type: sr.TypeJSON})
+		l.ok(err)
+		serde := sr.NewSerde(sr.EncodeFn(json.Marshal), sr.DecodeFn(json.Unmarshal))
+		serde.Register(ss.ID, map[string]any{})
+		return ss.ID, serde
+	}
+	first, older := register(`{"type":"object","required":["n"],"properties":{"id":{"type":"string"},"n":{"type":"integer"}},"additionalProperties":false}`)
+	s := between("franz", in, out)
+	s.Sink.Kafka.RegistryID = true
+	s.Schema = &gateway.SchemaRef{Subject: subject, NamedBy: []gateway.NamedBy{{RegistryID: true}}, Accept: []gateway.AcceptedVersion{{All: true}}}
+	l.apply(s)
+	second, newer := register(`{"type":"object","required":["n"],"properties":{"id":{"type":"string"},"n":{"type":"integer"},"page":{"type":"string"}},"additionalProperties":false}`)
+	encode := func(serde *sr.Serde, v map[string]any) kafkaio.Message {
+		b, err := serde.Encode(v)
+		l.ok(err)
+		return kafkaio.Message{Value: b}
+	}
+	l.write(in,
+		encode(older, map[string]any{"id": "a", "n": 1}), encode(newer, map[string]any{"id": "b", "n": 1, "page": "/"}),
+		encode(older, map[string]any{"id": "c", "n": 1, "page": "/"}), kafkaio.Message{Value: []byte(`{"id":"d","n":1,"page":"/"}`)},
+		kafkaio.Message{Value: append(lazaret.AppendFrame(nil, 1<<20), `{"id":"e","n":1}`...)},
+	)
+	l.taken(s)
+	want := map[string]int{"a": first, "b": second, "d": second}
+	got := by(l.records(out))
+	for id, schema := range want {
+		var v map[string]any
+		named, _, err := new(sr.ConfluentHeader).DecodeID(got[id].Value)
+		if err == nil {
+			err = map[int]*sr.Serde{first: older, second: newer}[schema].Decode(got[id].Value, &v)
+		}
+		if err != nil || named != schema || v["id"] != id {
+			t.Errorf("%s is %v under the schema %d, want %d: %v", id, v, named, schema, err)
+		}
+	}
+	codes := map[string]lazaret.Code{}
+	for _, e := range l.entries(s.Name) {
+		codes[e.EventID] = e.Reasons[0].Code
+	}
+	if len(got) != len(want) || len(codes) != 2 || codes["c"] != "schema.additionalProperties" || codes["e"] != lazaret.CodeSchemaUnknown {
+		t.Errorf("%d went on; in the quarantine are %v", len(got), codes)
+	}
 }
 
 // record is what a producer writes for an event.

@@ -113,6 +113,10 @@ func (t *tally) add(ctx context.Context, entry *quarantine.Entry, event func() (
 		}
 		reasons, more = v.Reasons, v.More
 	}
+	if _, payload, framed := lazaret.CutFrame(ev.Data); framed {
+		bare := *ev
+		bare.Data, ev = payload, &bare
+	}
 	source, payload := entry.Source.Kind+":"+entry.Source.Name, ev.Data
 	if ce, _ := cloudevents.Parse(ev); ce != nil {
 		payload = ce.Payload
