@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/lazaret/lazaret/schemas/contain"
 )
 
 // Level says what a subject's new version must be to the earlier ones.
@@ -99,6 +101,9 @@ type Doubt struct {
 	Message   string `json:"message"`
 }
 
+// maxSteps is the work that one comparison may take with all earlier versions together.
+const maxSteps = 4 * contain.DefaultSteps
+
 // Compare says what a new schema is to earlier ones, the oldest first, under a level. A
 // level that is not transitive looks at the last one alone. What it costs is bounded; what
 // is beyond the bound is a doubt.
@@ -111,13 +116,15 @@ func Compare(level Level, newer *Schema, earlier ...*Schema) Comparison {
 	if level.Transitive() {
 		first = 0
 	}
+	steps := maxSteps
 	for i := len(earlier) - 1; i >= first; i-- {
 		for _, direction := range level.directions() {
-			q := &question{accepts: earlier[i], refuses: newer, direction: direction, earlier: i}
+			q := &question{accepts: earlier[i], refuses: newer, direction: direction, earlier: i, steps: steps}
 			if direction == Forward {
 				q.accepts, q.refuses = q.refuses, q.accepts
 			}
 			q.ask(&c)
+			steps = q.steps
 		}
 	}
 	switch {

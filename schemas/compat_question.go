@@ -19,6 +19,7 @@ type question struct {
 	accepts, refuses *Schema
 	direction        Direction
 	earlier          int
+	steps            int // that are left
 	dropped          []dropped
 }
 
@@ -28,14 +29,14 @@ const stepsForMore = contain.DefaultSteps / 2
 // ask answers the question with proofs. Beyond the first break others are looked for by
 // asking again without the keywords that refused.
 func (q *question) ask(c *Comparison) {
-	steps := contain.DefaultSteps
-	for found := 0; found < maxBreaks && steps > 0; found++ {
+	for may, found := contain.DefaultSteps, 0; found < maxBreaks; found++ {
 		refuses := q.refuses.nodes()
 		refuses.drop(q.dropped)
 		accepts := q.accepts.nodes()
-		answer := contain.Except(accepts.root, refuses.root, steps)
-		if steps -= answer.Steps; found == 0 {
-			steps = stepsForMore
+		answer := contain.Except(accepts.root, refuses.root, max(1, min(may, q.steps)))
+		q.steps -= answer.Steps
+		if may -= answer.Steps; found == 0 {
+			may = stepsForMore
 		}
 		brk, ok := Break{}, false
 		if answer.Verdict == contain.Found {
@@ -54,7 +55,9 @@ func (q *question) ask(c *Comparison) {
 			c.Doubts = append(c.Doubts, q.doubt(contain.Doubt{Construct: "witness", Message: "an event was found that the schema library judges otherwise; please report it"}))
 			return
 		}
-		c.Breaks = append(c.Breaks, brk)
+		if c.Breaks = append(c.Breaks, brk); may <= 0 || q.steps <= 0 {
+			return
+		}
 	}
 }
 

@@ -121,7 +121,7 @@ func comparePair(number uint64, count *comparedPairs) string {
 	if err != nil {
 		return ""
 	}
-	for _, q := range []*question{{accepts: a, refuses: b, direction: Backward}, {accepts: b, refuses: a, direction: Forward}} {
+	for _, q := range []*question{{accepts: a, refuses: b, direction: Backward, steps: maxSteps}, {accepts: b, refuses: a, direction: Forward, steps: maxSteps}} {
 		var c Comparison
 		start := time.Now()
 		q.ask(&c)
@@ -397,4 +397,16 @@ func (e *schemaEditor) list(list []any) []any {
 		return append(out, e.number(first))
 	}
 	return out
+}
+
+// FuzzCompare does the same for the pairs that the fuzzer picks.
+func FuzzCompare(f *testing.F) {
+	for number := range uint64(8) {
+		f.Add(number)
+	}
+	f.Fuzz(func(t *testing.T, number uint64) {
+		if problem := comparePair(number, &comparedPairs{doubts: map[string]int{}}); problem != "" {
+			t.Fatal(problem)
+		}
+	})
 }

@@ -75,6 +75,9 @@ func (s *solver) somewhere(lf *leaf, f fact) bool {
 type cell struct {
 	names outcome // one of them, or why none is known
 	value outcome // what its value can be
+	// free lists patterns: every name that is not known and matches none of them is of the
+	// cell. It is nil, and not only empty, where more is asked of the names.
+	free []*Pattern
 }
 
 // cells lists the sets of names of a class for which the value can be as asked for.
@@ -133,7 +136,11 @@ func (s *solver) cells(lf *leaf, class *nameClass, lits []lit, known []string) (
 			return
 		}
 		if names := s.freshName(name, patterns, matched, known); names.verdict != isEmpty {
-			list = append(list, cell{names, value})
+			c := cell{names: names, value: value}
+			if len(name) == 0 && !slices.ContainsFunc(patterns, func(p *Pattern) bool { return matched[p.Source] }) {
+				c.free = append([]*Pattern{}, patterns...)
+			}
+			list = append(list, c)
 		}
 	}
 	divide(0)
@@ -302,30 +309,44 @@ func (s *solver) addProperties(lf *leaf, members map[string]any) outcome {
 		if s.budget.spent() {
 			return overBudget
 		}
-		added := false
-		for _, c := range s.cells(lf, nil, nil, known) {
-			if c.names.verdict != isFound || c.value.verdict != isFound {
-				for _, o := range []outcome{c.names, c.value} {
-					if o.verdict == isUnknown {
-						unknown = o
-					}
-				}
-				continue
+		at := slices.IndexFunc(s.cells(lf, nil, nil, known), func(c cell) bool {
+			if c.names.verdict == isFound && c.value.verdict == isFound {
+				known = c.fill(members, known, lf.object.min)
+				return true
 			}
-			name := c.names.value.(string)
-			members[name] = c.value.value
-			at, _ := slices.BinarySearch(known, name)
-			known = slices.Insert(known, at, name)
-			added = true
-			break
+			for _, o := range []outcome{c.names, c.value} {
+				if o.verdict == isUnknown {
+					unknown = o
+				}
+			}
+			return false
+		})
+		if at < 0 {
+			return unknown
 		}
-		if added {
-			continue
-		}
-		if unknown.verdict != isUnknown {
-			return empty
-		}
-		return unknown
 	}
 	return found(nil)
+}
+
+// fill adds a name of the cell to members, or as many as are needed if there are enough,
+// and returns the names that are known with it.
+func (c cell) fill(members map[string]any, known []string, need int) []string {
+	add := func(name string) {
+		members[name] = c.value.value
+		at, _ := slices.BinarySearch(known, name)
+		known = slices.Insert(known, at, name)
+	}
+	add(c.names.value.(string))
+	if c.free == nil {
+		return known
+	}
+	taken := slices.Clone(known)
+	for i := range 2*need + len(taken) {
+		name := fmt.Sprint("extra", i)
+		if _, ok := slices.BinarySearch(taken, name); len(members) < need && !ok &&
+			!slices.ContainsFunc(c.free, func(p *Pattern) bool { return p.Match(name) }) {
+			add(name)
+		}
+	}
+	return known
 }
