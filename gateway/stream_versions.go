@@ -53,6 +53,12 @@ func (r *SchemaRef) Needs(subject string, version, active int) bool {
 		slices.ContainsFunc(r.Accept, func(a AcceptedVersion) bool { return a.Version == version }))
 }
 
+// Accepts says whether events may name a version that is not the stream's own, ends aside; it
+// is true also if no event names any. 0 is one that is not known yet.
+func (r *SchemaRef) Accepts(version int) bool {
+	return len(r.NamedBy) == 0 || slices.ContainsFunc(r.Accept, func(a AcceptedVersion) bool { return a.All || a.Version == version })
+}
+
 // RegistryHeader is where newer clients of Confluent's name the schema of a record's value.
 const RegistryHeader = "__value_schema_id"
 
@@ -82,6 +88,14 @@ const (
 	maxNamedBy  = 8
 	maxAccepted = 50
 )
+
+// namedEvolution refuses a stream that would move on by itself and leave behind what its
+// producers name.
+func (v *InvalidStream) namedEvolution(s *Stream) {
+	if s.Schema != nil && s.EvolutionMode() == EvolutionAuto && !s.Schema.Accepts(0) {
+		v.add("/schema/accept", "must have all: true with evolution auto: else events that name the version before are refused whenever there is a new one")
+	}
+}
 
 func (v *InvalidStream) namedBy(ref *SchemaRef) {
 	if len(ref.NamedBy) > maxNamedBy {

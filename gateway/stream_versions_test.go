@@ -31,17 +31,22 @@ func TestValidateVersions(t *testing.T) {
 		"": {
 			func(*gateway.Stream) {}, accept(), accept(gateway.AcceptedVersion{All: true, Until: "2026-12-31T00:00:00+02:00"}),
 			func(s *gateway.Stream) { s.Schema.Version = 0 },
+			func(s *gateway.Stream) {
+				s.Schema.Version, s.Evolution = 0, &gateway.EvolutionSpec{Mode: gateway.EvolutionAuto}
+			},
 		},
 		"/schema/named_by":          {by(slices.Repeat([]gateway.NamedBy{{Header: "a"}}, 9)...)},
 		"/schema/named_by/0":        {by(gateway.NamedBy{}), by(gateway.NamedBy{Header: "a", DataSchema: true})},
 		"/schema/named_by/1":        {by(gateway.NamedBy{Field: "/a"}, gateway.NamedBy{Field: "/a"})},
 		"/schema/named_by/0/header": {by(gateway.NamedBy{Header: "a b"}), by(gateway.NamedBy{Header: "a:b"}), by(gateway.NamedBy{Header: strings.Repeat("x", 256)}), by(gateway.NamedBy{Header: "Authorization"}), by(gateway.NamedBy{Header: "cookie"})},
 		"/schema/named_by/0/field":  {by(gateway.NamedBy{Field: "v"}), by(gateway.NamedBy{Field: "/~2"})},
-		"/schema/accept":            {by(), accept(make([]gateway.AcceptedVersion, 51)...)},
-		"/schema/accept/0":          {accept(gateway.AcceptedVersion{}), accept(gateway.AcceptedVersion{All: true, Version: 1}), accept(gateway.AcceptedVersion{Until: "2026-12-31T00:00:00Z"})},
-		"/schema/accept/1":          {accept(gateway.AcceptedVersion{Version: 1}, gateway.AcceptedVersion{Version: 1, Until: "2026-12-31T00:00:00Z"}), accept(gateway.AcceptedVersion{All: true}, gateway.AcceptedVersion{All: true})},
-		"/schema/accept/0/version":  {accept(gateway.AcceptedVersion{Version: -1}), accept(gateway.AcceptedVersion{Version: 3})},
-		"/schema/accept/0/until":    {accept(gateway.AcceptedVersion{Version: 1, Until: "2026-12-31"}), accept(gateway.AcceptedVersion{Version: 1, Until: "soon"})},
+		"/schema/accept": {by(), accept(make([]gateway.AcceptedVersion, 51)...), func(s *gateway.Stream) {
+			s.Schema.Accept, s.Evolution = s.Schema.Accept[:1], &gateway.EvolutionSpec{Mode: gateway.EvolutionAuto}
+		}},
+		"/schema/accept/0":         {accept(gateway.AcceptedVersion{}), accept(gateway.AcceptedVersion{All: true, Version: 1}), accept(gateway.AcceptedVersion{Until: "2026-12-31T00:00:00Z"})},
+		"/schema/accept/1":         {accept(gateway.AcceptedVersion{Version: 1}, gateway.AcceptedVersion{Version: 1, Until: "2026-12-31T00:00:00Z"}), accept(gateway.AcceptedVersion{All: true}, gateway.AcceptedVersion{All: true})},
+		"/schema/accept/0/version": {accept(gateway.AcceptedVersion{Version: -1}), accept(gateway.AcceptedVersion{Version: 3})},
+		"/schema/accept/0/until":   {accept(gateway.AcceptedVersion{Version: 1, Until: "2026-12-31"}), accept(gateway.AcceptedVersion{Version: 1, Until: "soon"})},
 		"/sink/kafka/registry_id": {func(s *gateway.Stream) {
 			s.Schema, s.Sink = nil, gateway.SinkSpec{Kafka: &gateway.KafkaSink{Topic: "t", RegistryID: true}}
 		}},

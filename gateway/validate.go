@@ -72,6 +72,7 @@ func (s *Stream) Validate() error {
 	v.quarantine(s)
 	v.recent(s.Recent)
 	v.evolution(s.Evolution)
+	v.namedEvolution(s)
 	if len(v.Fields) > 0 {
 		return v
 	}

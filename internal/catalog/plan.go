@@ -20,6 +20,7 @@ type plan struct {
 	created map[schemaID]bool            // those that are new
 	rules   map[string]rules.Version     // those of the changes, by stream
 	streams []gateway.Stream             // every stream whose version changes, or that was put
+	before  map[string]gateway.Stream    // all that there were
 	deleted []string
 	follow  []string  // the streams that change because of another resource
 	checks  []pending // the new versions that are to be compared with earlier ones
@@ -46,13 +47,40 @@ func (p *plan) same(o *plan) bool {
 
 // notices are what follows from a change for streams that are not themselves changed.
 func (p *plan) notices(r Result) (list []string) {
-	if r.Action == Unchanged || r.Kind == KindStream {
+	if r.Action == Unchanged {
 		return nil
 	}
 	for _, s := range p.streams {
+		if r.Kind == KindStream {
+			if s.Name == r.Name {
+				list = append(list, p.leaves(s)...)
+			}
+			continue
+		}
 		follows := r.Kind == KindRuleSet && s.Name == r.Name || r.Kind == KindSchema && s.Schema != nil && s.Schema.Subject == r.Name
 		if follows && slices.Contains(p.follow, s.Name) {
-			list = append(list, fmt.Sprintf("stream %s goes to version %d", s.Name, s.Version))
+			list = append(append(list, fmt.Sprintf("stream %s goes to version %d", s.Name, s.Version)), p.leaves(s)...)
+		}
+	}
+	return list
+}
+
+// leaves says which versions events of a stream could name until now, and cannot any more.
+func (p *plan) leaves(s gateway.Stream) (list []string) {
+	was, ok := p.before[s.Name]
+	if !ok || s.Schema == nil || was.Schema == nil || was.Schema.Subject != s.Schema.Subject || len(was.Schema.NamedBy) == 0 {
+		return nil
+	}
+	named := []int{was.SchemaVersion}
+	for _, a := range was.Schema.Accept {
+		if !a.All {
+			named = append(named, a.Version)
+		}
+	}
+	slices.Sort(named)
+	for _, version := range slices.Compact(named) {
+		if version != s.SchemaVersion && !s.Schema.Accepts(version) {
+			list = append(list, fmt.Sprintf("events that name version %d of %s are schema.unknown in stream %s from now on: it does not accept that one", version, s.Schema.Subject, s.Name))
 		}
 	}
 	return list

@@ -17,6 +17,10 @@ func (p *planner) putStreams(changes []Change, puts map[string]Change) error {
 	if err != nil {
 		return err
 	}
+	p.before = make(map[string]gateway.Stream, len(stored))
+	for _, s := range stored {
+		p.before[s.Name] = s
+	}
 	for _, s := range stored {
 		if _, ok := puts[s.Name]; ok || !p.affects(changes, s) {
 			continue

@@ -78,6 +78,33 @@ func TestListedVersions(t *testing.T) {
 	f.expect(id(1), `{"n":25}`, "schema.unknown", 0)
 }
 
+// Whoever makes a stream leave a version behind that events may name is told so.
+func TestVersionsLeftBehind(t *testing.T) {
+	f := newFixture(t)
+	f.apply(clicksSchema(10))
+	f.apply(clicksStream("{subject: clicks, named_by: [{header: v}]}"))
+	notices := func(results []Result) string {
+		var all []string
+		for _, r := range results {
+			all = append(all, r.Notices...)
+		}
+		return strings.Join(all, "\n")
+	}
+	if got := notices(f.apply(clicksSchema(5))); !strings.Contains(got, "name version 1 of clicks are schema.unknown in stream clicks") {
+		t.Errorf("a version that the stream follows: %q", got)
+	}
+	f.apply(clicksStream("{subject: clicks, named_by: [{header: v}], accept: [{version: 1}]}"))
+	if got := notices(f.apply(clicksStream("{subject: clicks, version: 2, named_by: [{header: v}]}"))); !strings.Contains(got, "name version 1") || strings.Contains(got, "name version 2") {
+		t.Errorf("a stream that accepts less: %q", got)
+	}
+	for _, schema := range []string{"{subject: clicks, named_by: [{header: v}], accept: [{all: true}]}", "{subject: clicks}"} {
+		f.apply(clicksStream(schema))
+		if got := notices(f.apply(clicksSchema(len(schema)))); strings.Contains(got, "unknown") {
+			t.Errorf("%s: %q", schema, got)
+		}
+	}
+}
+
 // What a stream lists has to exist, and what is in its way has a place.
 func TestListedVersionsExist(t *testing.T) {
 	f := newFixture(t)
