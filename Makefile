@@ -8,7 +8,7 @@ BIN     := bin/lazaret
 # Public test suites; .ci/run and developers who have them set these.
 export LAZARET_JSON_SCHEMA_TEST_SUITE LAZARET_JSON_TEST_SUITE
 
-.PHONY: build broker demo test race lint fuzz bench soak clean need
+.PHONY: build broker demo test race lint fuzz bench compare-jsonsubschema soak clean need
 
 build: ## bin/lazaret, one static binary
 	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/lazaret
@@ -38,6 +38,9 @@ fuzz: ## each fuzz target for FUZZTIME
 
 bench: ## every benchmark, as docs/benchmarks.md tells
 	@scripts/bench
+
+compare-jsonsubschema: ## schemas of published packages, asked here and of jsonsubschema: an hour, needs npm and python3
+	@scripts/compare-jsonsubschema/run $(DIR)
 
 soak: build ## long kill tests, over HTTP and Kafka, each bounded by SOAK (default 10m; there are seven)
 	@LAZARET_SOAK=$(or $(SOAK),10m) $(GO) test -count=1 -timeout 180m -run 'TestKill$$|TestKafkaKill$$|TestKafkaBrokerKill|TestKafkaGateways' -v ./internal/app

@@ -55,6 +55,7 @@ var arrows = map[string][]string{
 	"cmd/lazaret":                       {"internal/app", "internal/client", "internal/config", "internal/catalog", "internal/auth", "internal/db", "internal/workload", "internal/kafkaio", "internal/jsonread", "internal/yamlread", "rules", "schemas", "schemas/infer", "schemas/diff", "gateway/sink", "examples"},
 	"examples/github-webhooks":          {"examples/github-webhooks/webhooks", "internal/client"},
 	"examples/github-webhooks/webhooks": {},
+	"scripts/compare-jsonsubschema":     {"schemas"},
 }
 
 // Imports point one way, and the root imports the standard library alone.
