@@ -9,5 +9,5 @@ const exitUnknown = 3
 func (e *env) schemaCmd() *cobra.Command {
 	return group("schema", "Write schemas, compare their versions, keep them on a server",
 		e.schemaCheckCmd(), e.schemaDiffCmd(), e.schemaInferCmd(),
-		e.schemaListCmd(), e.schemaShowCmd(), e.schemaRegisterCmd(), e.schemaRollbackCmd())
+		e.schemaListCmd(), e.schemaShowCmd(), e.schemaRegisterCmd(), e.schemaRollbackCmd(), e.schemaProposalsCmd())
 }

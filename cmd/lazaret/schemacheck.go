@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/lazaret/lazaret"
+	"github.com/lazaret/lazaret/internal/client"
 	"github.com/lazaret/lazaret/schemas"
 )
 
@@ -23,6 +24,8 @@ type compared struct {
 	Earlier []string       `json:"earlier"`
 	Breaks  []shownBreak   `json:"breaks"`
 	Doubts  []shownDoubt   `json:"doubts"`
+	// Impact is what it would do to real traffic, where that was asked for.
+	Impact *client.Impact `json:"impact,omitempty"`
 }
 
 // filePlace is where something stands in a schema's file; line 0 is nowhere.
@@ -80,8 +83,12 @@ understood in small letters, with a hyphen.
 Compatible means proved. Incompatible comes with an event that the one schema accepts and
 the other refuses; both were asked. Where neither can be shown the answer is unknown.
 
-Exit codes: 0 compatible, 1 incompatible, 3 unknown (0 with --allow-unknown), 2 a file
-cannot be read, 78 a file is no schema.
+With --against-recent N the server also tries NEW on the last N events that the streams of
+the subject accepted, of which they keep a sample if they are asked to, and on what is in
+their quarantine: what would be refused, and what released. Nothing is changed.
+
+Exit codes: 0 compatible, 1 incompatible or an event that passes would be refused, 3 unknown
+(0 with --allow-unknown), 2 a file cannot be read, 78 a file is no schema.
 
   -o table    for people (default)
   -o json     {"answer","level","new","earlier","breaks":[…],"doubts":[…]}
@@ -89,13 +96,17 @@ cannot be read, 78 a file is no schema.
 		Example: `  lazaret schema check order.v1.json order.json
   lazaret schema check v1.json v2.json v3.json order.json --level full-transitive
   git show origin/main:order.json | lazaret schema check - order.json -o github
-  lazaret schema check --subject orders order.json --server https://lazaret.internal`,
+  lazaret schema check --subject orders order.json --server https://lazaret.internal
+  lazaret schema check --subject orders order.json --against-recent 1000`,
 		Args: cobra.MinimumNArgs(1),
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.level, "level", "", "the level; default BACKWARD, with several OLD BACKWARD_TRANSITIVE, with --subject what the server has")
 	f.BoolVar(&o.allowUnknown, "allow-unknown", false, "exit code 0 also where it cannot be decided")
 	f.StringVar(&o.subject, "subject", "", "compare with the versions of this subject on the server")
+	f.IntVar(&o.recent, "against-recent", 0, "with --subject, try NEW also on so many of the events that its streams accepted last, and on the quarantine")
+	f.StringVar(&o.stream, "stream", "", "with --against-recent, on this stream's events alone")
+	f.BoolVar(&o.payloads, "payloads", false, "with --against-recent, show the payloads of examples")
 	e.prints(cmd, "table", "json", "github")
 	e.serverFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error { return e.schemaCheck(cmd.Context(), args, o) }
@@ -105,17 +116,27 @@ cannot be read, 78 a file is no schema.
 type schemaCheckOptions struct {
 	level, subject string
 	allowUnknown   bool
+	recent         int
+	stream         string
+	payloads       bool
 }
 
 // schemaCheck compares and says what came of it.
 func (e *env) schemaCheck(ctx context.Context, args []string, o schemaCheckOptions) error {
 	level, err := parseLevel(o.level)
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
+	case o.recent < 0 || o.recent > maxRecent:
+		return usage("--against-recent is 1 to %s", count(maxRecent))
+	case o.recent > 0 && o.subject == "":
+		return usage("--against-recent needs --subject: the server has the events")
+	case o.recent == 0 && (o.stream != "" || o.payloads):
+		return usage("--stream and --payloads go with --against-recent")
 	}
 	var c compared
 	if o.subject != "" {
-		c, err = e.compareWithServer(ctx, o.subject, args, level)
+		c, err = e.compareWithServer(ctx, args, level, o)
 	} else {
 		c, err = e.compareFiles(args, level)
 	}
@@ -126,7 +147,7 @@ func (e *env) schemaCheck(ctx context.Context, args []string, o schemaCheckOptio
 		return err
 	}
 	switch {
-	case c.Answer == schemas.Incompatible:
+	case c.Answer == schemas.Incompatible || c.Impact != nil && refuses(*c.Impact):
 		return &exit{code: exitFindings}
 	case c.Answer == schemas.Undecided && !o.allowUnknown:
 		return &exit{code: exitUnknown}
@@ -234,6 +255,15 @@ func (e *env) printCompared(c compared) error {
 		fmt.Fprintln(e.stdout)
 		e.printBreak(i+1, b, c)
 	}
+	e.printDoubts(c)
+	if c.Impact != nil {
+		e.printImpact(*c.Impact)
+	}
+	return nil
+}
+
+func (e *env) printDoubts(c compared) {
+	s := e.style(e.stdout)
 	for _, d := range c.Doubts {
 		fmt.Fprintln(e.stdout)
 		e.line("%s  %s", s.bold("not decided: "+clean(d.filePlace.String())), clean(d.Construct))
@@ -241,7 +271,6 @@ func (e *env) printCompared(c compared) error {
 		e.pair("why", d.Message)
 		e.pair("against", d.Earlier+", "+strings.ToLower(string(d.Direction)))
 	}
-	return nil
 }
 
 // promise is what the level asks for, of these schemas.

@@ -32,7 +32,8 @@ func schemaBody(subject string, level schemas.Level, document []byte) ([]byte, e
 }
 
 // compareWithServer compares a file with the versions that the server has.
-func (e *env) compareWithServer(ctx context.Context, subject string, args []string, level schemas.Level) (c compared, err error) {
+func (e *env) compareWithServer(ctx context.Context, args []string, level schemas.Level, o schemaCheckOptions) (c compared, err error) {
+	subject := o.subject
 	if len(args) != 1 {
 		return c, usage("with --subject give NEW alone: the server has the earlier versions")
 	}
@@ -50,6 +51,14 @@ func (e *env) compareWithServer(ctx context.Context, subject string, args []stri
 			return file.refused(err)
 		}
 		c = file.compared(found, subject)
+		if o.recent == 0 {
+			return nil
+		}
+		impact, err := cl.Impact(ctx, subject, file.data, o.stream, o.recent, o.payloads)
+		if err != nil {
+			return file.refused(err)
+		}
+		c.Impact = &impact
 		return nil
 	})
 	return c, err
@@ -158,7 +167,8 @@ func (e *env) printRegistered(out client.Outcome, file schemaFile) error {
 func withoutBreaks(out client.Outcome) client.Outcome {
 	if out.Comparison != nil {
 		out.Notices = slices.DeleteFunc(slices.Clone(out.Notices), func(notice string) bool {
-			return strings.HasPrefix(notice, "not "+out.Comparison.Level+": ") || strings.HasPrefix(notice, "whether it is ")
+			to := out.Comparison.Level + " to version"
+			return strings.Contains(notice, "not "+to) || strings.Contains(notice, "whether it is "+to)
 		})
 	}
 	return out

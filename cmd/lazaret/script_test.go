@@ -43,7 +43,7 @@ func TestScripts(t *testing.T) {
 			return os.CopyFS(filepath.Join(e.WorkDir, "clickstream"), examples.Clickstream())
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"await": await, "readenv": readenv, "keys": keys, "lines": countLines,
+			"await": await, "until": until, "readenv": readenv, "keys": keys, "lines": countLines,
 			"fails": fails, "save": save, "capture": capture, "shorten": shorten, "append": appendFile, "samereasons": sameReasons,
 		},
 	})
@@ -66,6 +66,28 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 		case <-tick.C:
 		case <-deadline.C:
 			ts.Fatalf("%s is not there after 20 s", args[0])
+		}
+	}
+}
+
+// until TEXT COMMAND... runs the command until it prints the text to standard output.
+func until(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: until TEXT COMMAND...")
+	}
+	deadline := time.NewTimer(30 * time.Second)
+	defer deadline.Stop()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := ts.Exec(args[1], args[2:]...)
+		if err == nil && strings.Contains(ts.ReadFile("stdout"), args[0]) {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-deadline.C:
+			ts.Fatalf("%q is not printed after 30 s", args[0])
 		}
 	}
 }

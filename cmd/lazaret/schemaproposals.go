@@ -1,0 +1,231 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lazaret/lazaret/internal/client"
+)
+
+func (e *env) schemaProposalsCmd() *cobra.Command {
+	return group("proposals", "Look at proposed schema versions, accept or reject them",
+		e.proposalsListCmd(), e.proposalsShowCmd(),
+		e.decideCmd("accept", "Register a proposed version and release what it lets pass",
+			`Accept registers the proposed version, compared with the earlier ones as any other, and
+starts the reprocess job that releases the entries that pass since. Accepting it once more
+does nothing twice. With --wait it waits for the job. Exit code 1 if it was refused, or the job
+failed.`),
+		e.decideCmd("reject", "End a draft; the same edits are not proposed again", ""),
+		e.decideCmd("rollback", "Take an accepted proposal back",
+			`Rollback makes the version before the proposed one the latest again, under a new number.
+What was released stays released.`))
+}
+
+// proposalStates are the states that --state knows.
+var proposalStates = []string{"draft", "accepting", "accepted", "rejected", "superseded", "rolling_back", "rolled_back"}
+
+func (e *env) proposalsListCmd() *cobra.Command {
+	var stream, state string
+	cmd := &cobra.Command{
+		Use: "list", Short: "List proposals, newest first", Args: cobra.NoArgs,
+		Example: "  lazaret schema proposals list --state draft",
+	}
+	cmd.Flags().StringVar(&stream, "stream", "", "of this stream alone")
+	cmd.Flags().StringVar(&state, "state", "", "in this state alone: "+strings.Join(proposalStates, ", "))
+	e.prints(cmd, "table", "json", "ndjson")
+	return e.remote(cmd, impatient, func(ctx context.Context, c *client.Client, _ []string) error {
+		if state != "" && !slices.Contains(proposalStates, state) {
+			return usage("--state %s: want one of %s", state, strings.Join(proposalStates, ", "))
+		}
+		all := []client.Proposal{}
+		notes := []client.ProposalNote{}
+		for cursor := ""; ; {
+			page, said, next, err := c.Proposals(ctx, stream, state, cursor)
+			if err != nil {
+				return err
+			}
+			if all = append(all, page...); cursor == "" { // each page has them all
+				notes = append(notes, said...)
+			}
+			if cursor = next; next == "" {
+				break
+			}
+		}
+		switch e.output {
+		case "json":
+			return e.printJSON(map[string]any{"proposals": all, "notes": notes})
+		case "ndjson":
+			return printLines(e.stdout, all)
+		}
+		e.printProposals(all, notes)
+		return nil
+	})
+}
+
+func (e *env) printProposals(all []client.Proposal, notes []client.ProposalNote) {
+	if len(all) == 0 {
+		e.status("no proposals")
+	} else {
+		now := time.Now()
+		t := newTable(flex("proposal", shortJob+1), same("stream"), col("state"), col("updated").ifRoom(), num("would release"), flex("what", 20).orBelow())
+		for _, p := range all {
+			t.add(p.ID, p.Stream, p.State, ago(p.Updated, now), count(p.WouldRelease), edits(p))
+		}
+		e.print(t, "")
+	}
+	for _, n := range notes {
+		e.status("note: %s %s: %s", n.Stream, clean(orRoot(n.Path)), clean(n.Message))
+	}
+}
+
+// edits says what a proposal would change.
+func edits(p client.Proposal) string {
+	var texts []string
+	for _, edit := range p.Edits {
+		texts = append(texts, strings.ReplaceAll(edit.Text, "`", ""))
+	}
+	return strings.Join(texts, "; ")
+}
+
+func (e *env) proposalsShowCmd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "show ID", Short: "Show a proposal and what it changes in the schema; the beginning of its id will do",
+		Long: `Show prints what a proposal would change, on what evidence, and the lines of the schema.
+
+  -o table    for people (default)
+  -o json     all of it, with "document" and "diff"
+  -o schema   the proposed schema alone`,
+		Args: cobra.ExactArgs(1),
+	}
+	e.prints(cmd, "table", "json", "schema")
+	return e.remote(cmd, impatient, func(ctx context.Context, c *client.Client, args []string) error {
+		id, err := findProposal(ctx, c, args[0])
+		if err != nil {
+			return err
+		}
+		p, err := c.Proposal(ctx, id)
+		if err != nil {
+			return err
+		}
+		if e.output == "schema" {
+			return e.printJSON(p.Document)
+		}
+		return e.printProposal(p)
+	})
+}
+
+func (e *env) printProposal(p client.Proposal) error {
+	if e.output == "json" {
+		return e.printJSON(p)
+	}
+	now := time.Now()
+	t := newTable(col(""), flex("", 30))
+	t.add("proposal", p.ID)
+	t.add("state", p.State)
+	t.add("stream", p.Stream)
+	t.add("schema", fmt.Sprintf("%s, from version %d", p.Subject, p.Base))
+	for _, edit := range p.Edits {
+		t.add("would add", strings.ReplaceAll(edit.Text, "`", "")+"  ("+strings.ReplaceAll(edit.Kind, "_", " ")+")")
+	}
+	entries := counted(p.Entries, "entry", "entries")
+	if p.AtLeast {
+		entries = "at least " + entries
+	}
+	producers := len(p.Producers) + p.MoreProducers
+	t.add("seen in", fmt.Sprintf("%s of %s, %s to %s", entries, counted(producers, "producer", "producers"), ago(p.FirstSeen, now), ago(p.LastSeen, now)))
+	t.add("would release", fmt.Sprintf("%s of %s that were tried", count(p.WouldRelease), count(p.LookedAt)))
+	t.add("BACKWARD", map[bool]string{true: "compatible, proved", false: "not proved to be compatible"}[p.Compatibility == "compatible"])
+	for _, d := range p.Doubts {
+		t.add("in doubt", d)
+	}
+	if p.Who != "" {
+		t.add("decided by", strings.TrimSuffix(fmt.Sprintf("%s, %s: %s", p.Who, ago(p.Decided, now), p.Why), ": "))
+	}
+	if p.Version > 0 {
+		t.add("made version", strconv.Itoa(p.Version))
+	}
+	if p.Job != "" {
+		t.add("released by job", p.Job)
+	}
+	if p.RollbackVersion > 0 {
+		t.add("taken back by version", strconv.Itoa(p.RollbackVersion))
+	}
+	e.print(t, "")
+	if p.Diff != "" {
+		fmt.Fprintln(e.stdout)
+		e.printDiff(p.Diff)
+	}
+	return nil
+}
+
+// printDiff prints a unified diff in colours.
+func (e *env) printDiff(text string) {
+	s := e.style(e.stdout)
+	for line := range strings.Lines(text) {
+		line = cleanIndented(strings.TrimRight(line, "\n"))
+		switch {
+		case strings.HasPrefix(line, "+"):
+			line = s.good(line)
+		case strings.HasPrefix(line, "-"):
+			line = s.bad(line)
+		case strings.HasPrefix(line, "@"):
+			line = s.accent(line)
+		}
+		fmt.Fprintln(e.stdout, line)
+	}
+}
+
+func (e *env) decideCmd(action, short, long string) *cobra.Command {
+	var why string
+	var force, wait bool
+	cmd := &cobra.Command{Use: action + " ID", Short: short, Long: long, Args: cobra.ExactArgs(1)}
+	cmd.Flags().StringVar(&why, "why", "", "why, for the record")
+	if action == "accept" {
+		cmd.Flags().BoolVar(&force, "force", false, "accept it also if it is not proved to be compatible")
+		cmd.Flags().BoolVar(&wait, "wait", false, "wait for the job that releases, with progress")
+	}
+	e.prints(cmd, "table", "json")
+	return e.remote(cmd, impatient, func(ctx context.Context, c *client.Client, args []string) error {
+		id, err := findProposal(ctx, c, args[0])
+		if err != nil {
+			return err
+		}
+		p, err := c.Decide(ctx, id, action, why, force)
+		if err != nil {
+			return err
+		}
+		if err := e.printProposal(p); err != nil {
+			return err
+		}
+		switch {
+		case wait && p.Job != "" && e.output != "json":
+			fmt.Fprintln(e.stdout)
+			return e.follow(ctx, c, p.Job)
+		case p.Job != "" && action == "accept" && e.output != "json":
+			e.status("look at what it releases with: lazaret reprocess show %s", p.Job)
+		}
+		return nil
+	})
+}
+
+// findProposal is the id of the one proposal whose id begins so.
+func findProposal(ctx context.Context, c *client.Client, id string) (string, error) {
+	id = beginning(id)
+	if !isBeginning(id) {
+		return id, nil
+	}
+	return find("proposal", id, func(cursor string) ([]string, string, error) {
+		page, _, next, err := c.Proposals(ctx, "", "", cursor)
+		var ids []string
+		for _, p := range page {
+			ids = append(ids, p.ID)
+		}
+		return ids, next, err
+	})
+}
