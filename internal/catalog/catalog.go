@@ -73,7 +73,8 @@ type Catalog struct {
 	sinks *sinks
 	clock func() time.Time
 
-	applying sync.Mutex // one change at a time
+	applying sync.Mutex    // one change at a time
+	checking chan struct{} // has room for maxChecks
 	now      atomic.Pointer[snapshot]
 	earlier  earlier
 	finders  finders
@@ -111,6 +112,8 @@ func New(ctx context.Context, conf Config) (*Catalog, error) {
 		log:   conf.Log,
 		clock: time.Now,
 		sinks: &sinks{log: conf.Log, places: map[string]*place{}},
+
+		checking: make(chan struct{}, maxChecks),
 	}
 	list, err := conf.Streams.List(ctx)
 	if err != nil {

@@ -4,15 +4,21 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/lazaret/lazaret/internal/db"
 	"github.com/lazaret/lazaret/schemas"
 )
 
-// maxCompared is how many earlier versions a new one is compared with. If there are more
-// under a level that wants all, nobody can tell.
-const maxCompared = 100
+// Bounds on what comparing versions costs. Beyond them nobody can tell.
+const (
+	maxCompared = 100              // earlier versions of a subject
+	compareTime = 20 * time.Second // of one change, or one check, after which no further version is looked at
+	maxBreaks   = 50               // after which neither is
+	maxChecks   = 2                // calls of CheckSchema that compare at once; others wait
+)
 
 // Check is what a new version of a schema is to the earlier ones under a level.
 type Check struct {
@@ -45,8 +51,8 @@ type pending struct {
 	force   bool
 }
 
-// compare holds a new version against earlier ones, the oldest first.
-func (m *maker) compare(ctx context.Context, level schemas.Level, newer *schemas.Schema, earlier []schemas.Version) (*Check, error) {
+// compare holds a new version against earlier ones, the oldest first. It began at start.
+func (m *maker) compare(ctx context.Context, start time.Time, level schemas.Level, newer *schemas.Schema, earlier []schemas.Version) (*Check, error) {
 	check := &Check{Level: level, Answer: schemas.Compatible}
 	if level == schemas.LevelNone || len(earlier) == 0 {
 		return check, nil
@@ -58,8 +64,14 @@ func (m *maker) compare(ctx context.Context, level schemas.Level, newer *schemas
 		check.doubt(0, "versions", fmt.Sprintf("there are %d earlier versions; at most %d are compared", len(earlier), maxCompared))
 		return check, nil
 	}
-	var compiled []*schemas.Schema
-	for _, v := range earlier {
+	for _, v := range slices.Backward(earlier) {
+		if len(check.Breaks) >= maxBreaks {
+			break
+		}
+		if m.c.clock().Sub(start) > compareTime || ctx.Err() != nil {
+			check.doubt(v.Number, "versions", fmt.Sprintf("what was compared before took longer than %s", compareTime))
+			break
+		}
 		s, err := m.schema(ctx, v.Subject, v.Number)
 		var refused *Refused
 		if errors.As(err, &refused) {
@@ -68,35 +80,30 @@ func (m *maker) compare(ctx context.Context, level schemas.Level, newer *schemas
 		} else if err != nil {
 			return nil, err
 		}
-		compiled, check.Against = append(compiled, s), append(check.Against, v.Number)
+		check.add(v.Number, schemas.Compare(level, newer, s))
 	}
-	check.add(schemas.Compare(level, newer, compiled...))
+	slices.Sort(check.Against)
 	return check, nil
 }
 
-// add takes over a comparison with the versions of c.Against.
-func (c *Check) add(found schemas.Comparison) {
+// add takes over the comparison with one version.
+func (c *Check) add(version int, found schemas.Comparison) {
+	c.Against = append(c.Against, version)
 	for _, b := range found.Breaks {
-		c.Breaks = append(c.Breaks, Break{c.version(b.Earlier), b})
+		c.Breaks = append(c.Breaks, Break{version, b})
 	}
 	for _, d := range found.Doubts {
-		c.Doubts = append(c.Doubts, Doubt{c.version(d.Earlier), d})
+		c.Doubts = append(c.Doubts, Doubt{version, d})
 	}
 	if found.Answer == schemas.Incompatible || c.Answer == schemas.Compatible {
 		c.Answer = found.Answer
 	}
 }
 
-// version is the number of one of the versions that were compared with.
-func (c *Check) version(i int) int {
-	if i < 0 || i >= len(c.Against) {
-		return 0
-	}
-	return c.Against[i]
-}
-
 func (c *Check) doubt(version int, construct, message string) {
-	c.Answer = schemas.Undecided
+	if c.Answer == schemas.Compatible {
+		c.Answer = schemas.Undecided
+	}
 	c.Doubts = append(c.Doubts, Doubt{version, schemas.Doubt{Direction: schemas.Backward, Construct: construct, Message: message}})
 }
 
@@ -157,12 +164,13 @@ func (c *Check) faults(subject string) (list []Fault) {
 // check compares the new versions of a plan with the earlier ones.
 func (c *Catalog) check(ctx context.Context, m *maker, p *plan, changes []Change) (*Refused, error) {
 	var found faults
+	start := c.clock()
 	for _, one := range p.checks {
 		newer, err := m.schema(ctx, one.id.subject, one.id.number)
 		if err != nil {
 			continue // said elsewhere
 		}
-		check, err := m.compare(ctx, one.level, newer, one.earlier)
+		check, err := m.compare(ctx, start, one.level, newer, one.earlier)
 		if err != nil {
 			return nil, err
 		}
@@ -233,7 +241,13 @@ func (c *Catalog) CheckSchema(ctx context.Context, res Resource, number int) (*C
 	if err != nil {
 		return nil, schemaFault(res.Name, err)
 	}
-	return m.compare(ctx, level, newer, earlier)
+	select {
+	case c.checking <- struct{}{}:
+		defer func() { <-c.checking }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	return m.compare(ctx, c.clock(), level, newer, earlier)
 }
 
 // SetCompatibility sets the level of a subject, or with the subject "" that of all that

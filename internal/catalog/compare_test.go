@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/lazaret/lazaret/schemas"
 )
@@ -202,5 +203,19 @@ func TestModesAndReferences(t *testing.T) {
 	}
 	if err := put(Change{Resource: res, Delete: true, Permanent: true}); !errors.Is(err, ErrLive) {
 		t.Errorf("%v", err)
+	}
+}
+
+// Comparing ends in time: what is not looked at by then is in doubt.
+func TestComparingEndsInTime(t *testing.T) {
+	f := newFixture(t)
+	f.apply(schemaManifest(`{type: integer}`, "compatibility: BACKWARD_TRANSITIVE"))
+	f.apply(schemaManifest(`{type: number}`))
+	now := time.Now()
+	f.clock = func() time.Time { now = now.Add(compareTime); return now }
+	check, err := f.CheckSchema(t.Context(), Resource{Kind: KindSchema, Name: "order", Schema: []byte(`{"type":["number","null"]}`)}, 0)
+	must(t, err)
+	if check.Answer != schemas.Undecided || !slices.Equal(check.Against, []int{2}) || check.Doubts[0].Version != 1 {
+		t.Errorf("%+v", check)
 	}
 }
