@@ -243,14 +243,11 @@ func (e *env) printCompared(c compared) error {
 		return e.annotate(c)
 	}
 	s := e.style(e.stdout)
-	switch c.Answer {
-	case schemas.Compatible:
-		e.line("%s %s", s.good("compatible"), c.promise())
-	case schemas.Incompatible:
-		e.line("%s %s", s.bad("incompatible"), c.promise())
-	default:
-		e.line("%s %s", s.bad("unknown"), c.promise())
+	paint := s.bad
+	if c.Answer == schemas.Compatible {
+		paint = s.good
 	}
+	e.line("%s (%s): %s", paint(string(c.Answer)), c.Level, c.claim())
 	for i, b := range c.Breaks {
 		fmt.Fprintln(e.stdout)
 		e.printBreak(i+1, b, c)
@@ -273,40 +270,44 @@ func (e *env) printDoubts(c compared) {
 	}
 }
 
-// promise is what the level asks for, of these schemas.
-func (c compared) promise() string {
+// claim is what the answer says of these schemas.
+func (c compared) claim() string {
 	switch {
 	case c.Level == schemas.LevelNone:
-		return "(NONE): under this level nothing is compared"
+		return "under this level nothing is compared"
 	case len(c.Earlier) == 0:
-		return fmt.Sprintf("(%s): there is no earlier version", c.Level)
+		return "there is no earlier version"
 	}
-	earlier := c.Earlier
-	if !c.Level.Transitive() {
-		earlier = earlier[len(earlier)-1:]
+	old := c.Earlier[len(c.Earlier)-1]
+	level := schemas.Level(strings.TrimSuffix(string(c.Level), "_TRANSITIVE"))
+	if c.Level.Transitive() && len(c.Earlier) > 1 {
+		if old = strings.Join(c.Earlier, ", "); level != schemas.LevelFull {
+			old = "one of " + old
+		}
 	}
-	old, it := strings.Join(earlier, ", "), "accepts"
-	if len(earlier) > 1 {
-		it = "accept"
+	return holds(c.Answer, level, clean(old), clean(c.New))
+}
+
+// holds says whether what a level asks for is so.
+func holds(answer schemas.Answer, level schemas.Level, old, newer string) string {
+	one, other := old, newer // what the one accepts the other is to accept
+	if level == schemas.LevelForward {
+		one, other = newer, old
 	}
-	level := strings.TrimSuffix(string(c.Level), "_TRANSITIVE")
-	yes := c.Answer == schemas.Compatible
-	var text string
+	both := level == schemas.LevelFull
 	switch {
-	case level == string(schemas.LevelBackward):
-		text = fmt.Sprintf("what %s %s, %s accepts", old, it, c.New)
-	case level == string(schemas.LevelForward):
-		text = fmt.Sprintf("what %s accepts, %s %s", c.New, old, it)
-	default:
-		text = fmt.Sprintf("%s and %s accept the same events", old, c.New)
+	case answer == schemas.Compatible && both:
+		return fmt.Sprintf("%s and %s accept the same events; it is proved", old, newer)
+	case answer == schemas.Compatible:
+		return fmt.Sprintf("%s accepts every event that %s accepts; it is proved", other, one)
+	case answer == schemas.Incompatible && both:
+		return fmt.Sprintf("%s and %s do not all accept the same events", old, newer)
+	case answer == schemas.Incompatible:
+		return fmt.Sprintf("%s refuses events that %s accepts", other, one)
+	case both:
+		return fmt.Sprintf("whether %s and %s accept the same events could not be decided", old, newer)
 	}
-	switch {
-	case yes:
-		return fmt.Sprintf("(%s): it is proved that %s", c.Level, text)
-	case c.Answer == schemas.Incompatible:
-		return fmt.Sprintf("(%s): it is not so that %s", c.Level, text)
-	}
-	return fmt.Sprintf("(%s): it could not be decided whether %s", c.Level, text)
+	return fmt.Sprintf("whether %s accepts every event that %s accepts could not be decided", other, one)
 }
 
 // printBreak shows one way in which a schema is incompatible.
@@ -431,7 +432,7 @@ func (e *env) annotate(c compared) error {
 		write("warning", d.filePlace, string(c.Level)+" could not be decided", d.Message)
 	}
 	if len(c.Breaks)+len(c.Doubts) == 0 {
-		write("notice", filePlace{}, string(c.Level)+" compatible", c.promise())
+		write("notice", filePlace{}, string(c.Level)+" compatible", c.claim())
 	}
 	return err
 }

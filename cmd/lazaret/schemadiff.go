@@ -128,18 +128,15 @@ func (e *env) printChanges(c schemaChanges) error {
 	if hidden := c.Annotations; hidden > 0 && !slices.ContainsFunc(c.Changes, func(x shownChange) bool { return x.Annotation }) {
 		e.line("%s changed; --annotations lists them", counted(hidden, "annotation", "annotations"))
 	}
-	e.line("%s  %s", s.bold("BACKWARD"), s.answer(c.Backward, c.Old+" accepts", c.New+" accepts"))
-	e.line("%s   %s", s.bold("FORWARD"), s.answer(c.Forward, c.New+" accepts", c.Old+" accepts"))
-	return nil
-}
-
-// answer says whether what the one accepts the other accepts.
-func (s style) answer(a schemas.Answer, one, other string) string {
-	switch a {
-	case schemas.Compatible:
-		return fmt.Sprintf("%s: it is proved that what %s, %s", s.good(string(a)), clean(one), clean(other))
-	case schemas.Incompatible:
-		return fmt.Sprintf("%s: not all that %s, %s", s.bad(string(a)), clean(one), clean(other))
+	for _, x := range []struct {
+		level  schemas.Level
+		answer schemas.Answer
+	}{{schemas.LevelBackward, c.Backward}, {schemas.LevelForward, c.Forward}} {
+		paint := s.bad
+		if x.answer == schemas.Compatible {
+			paint = s.good
+		}
+		e.line("%s  %s: %s", s.bold(fmt.Sprintf("%-8s", x.level)), paint(string(x.answer)), holds(x.answer, x.level, clean(c.Old), clean(c.New)))
 	}
-	return fmt.Sprintf("%s: whether what %s, %s too could not be decided", s.bad(string(a)), clean(one), clean(other))
+	return nil
 }
