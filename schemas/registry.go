@@ -82,6 +82,8 @@ type Draft struct {
 	Note       string // why it is made; at most 200 bytes are kept
 	// ID and Number are those of a version that another registry had; 0 has them given.
 	ID, Number int
+	// Once makes no version of a schema that any version of the subject is already.
+	Once bool
 }
 
 const maxNote = 200
@@ -98,7 +100,7 @@ func NewRegistry(ctx context.Context, store *db.DB) (*Registry, error) {
 // document, whatever its white space and the order of its members, with the same
 // references, that version is returned and created is false. A document that an older
 // version has makes a new version, so that going back to it (as by a revert in git) makes
-// it the latest.
+// it the latest, unless the draft says Once.
 //
 // Put checks that the document is a JSON object or boolean and that the references are
 // well formed (else *CompileError), that the subject's name is one (else ErrSubject), and
@@ -120,9 +122,9 @@ func (r *Registry) Put(tx *db.Tx, d Draft) (v Version, created bool, err error) 
 	if v.ID, err = giveID(tx, identity(v.Hash, refs), d.ID); err != nil {
 		return Version{}, false, fmt.Errorf("schemas: put %s: %w", d.Subject, err)
 	}
-	switch latest, err := r.GetTx(tx, d.Subject, 0); {
-	case err == nil && latest.ID == v.ID && (d.Number == 0 || d.Number == latest.Number):
-		return latest, false, nil
+	switch same, err := r.same(tx, d, v.ID); {
+	case err == nil && same.ID == v.ID && (d.Number == 0 || d.Number == same.Number):
+		return same, false, nil
 	case err != nil && !errors.Is(err, ErrNotFound):
 		return Version{}, false, fmt.Errorf("schemas: put %s: %w", d.Subject, err)
 	}
@@ -134,6 +136,18 @@ func (r *Registry) Put(tx *db.Tx, d Draft) (v Version, created bool, err error) 
 		return Version{}, false, fmt.Errorf("schemas: put %s: %w", d.Subject, err)
 	}
 	return v, true, nil
+}
+
+// same returns the version that may be the same as a draft, whose id is given: the latest,
+// or the newest of any that has the id.
+func (r *Registry) same(tx *db.Tx, d Draft, id int) (Version, error) {
+	if d.Once {
+		v, err := scan(tx.QueryRow(selectVersion+`WHERE subject = ? AND deleted = 0 AND id = ? ORDER BY number DESC LIMIT 1`, d.Subject, id))
+		if !errors.Is(err, sql.ErrNoRows) {
+			return v, err
+		}
+	}
+	return r.GetTx(tx, d.Subject, 0)
 }
 
 // maxID is the greatest id: it travels as four bytes.

@@ -147,6 +147,24 @@ func TestImportedNumbers(t *testing.T) {
 	}
 }
 
+// TestOnce: a draft that says so makes no version of what any live version is.
+func TestOnce(t *testing.T) {
+	r, store := openRegistry(t, filepath.Join(t.TempDir(), "store.db"))
+	for i, c := range []struct {
+		document string
+		once     bool
+		number   int
+	}{{`{}`, true, 1}, {`true`, true, 2}, {`{ }`, true, 1}, {`{}`, false, 3}, {`true`, true, 2}} {
+		if v, err := putDraft(t, r, store, Draft{Subject: "s", Document: []byte(c.document), Once: c.once}); err != nil || v.Number != c.number {
+			t.Errorf("%d: version %d, %v; want %d", i, v.Number, err, c.number)
+		}
+	}
+	write(t, store, func(tx *db.Tx) error { _, err := r.SoftDelete(tx, "s", 2); return err })
+	if v, err := putDraft(t, r, store, Draft{Subject: "s", Document: []byte(`true`), Once: true}); err != nil || v.Number != 4 {
+		t.Errorf("a deleted one counted: %+v, %v", v, err)
+	}
+}
+
 // TestSettings: a subject's own come first, then what is set for all, then the default; and
 // READONLY_OVERRIDE for all before everything.
 func TestSettings(t *testing.T) {

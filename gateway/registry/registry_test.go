@@ -2,7 +2,11 @@ package registry
 
 import (
 	"encoding/base64"
+	"fmt"
+	"io"
+	"net/http"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/lazaret/lazaret/internal/auth"
@@ -227,7 +231,9 @@ func TestImport(t *testing.T) {
 // scope read, or rules for a change.
 func TestTokens(t *testing.T) {
 	s, tokens := newServer(t, auth.Read, auth.Rules, auth.Ingest)
-	basic := func(token string) string { return "Basic " + base64.StdEncoding.EncodeToString([]byte("anyone:"+token)) }
+	basic := func(token string) string {
+		return "Basic " + base64.StdEncoding.EncodeToString([]byte("anyone:"+token))
+	}
 	for _, c := range []struct{ auth, read, change string }{
 		{"", "401", "401"}, {"Basic !", "401", "401"}, {basic("lzt_nobody"), "401", "401"},
 		{basic(tokens[2]), "403", "403"}, {"Bearer " + tokens[2], "403", "403"},
@@ -288,4 +294,42 @@ func TestStreamsHoldTheirSchema(t *testing.T) {
 	}
 	s.want("DELETE", "/subjects/orders-value/versions/1", "", `1`)
 	s.want("DELETE", "/subjects/orders-value", "", `42206`)
+}
+
+// TestManyClientsAtOnce: the same schema, registered by many at once, is one version with
+// one id; different ones are numbered without gaps.
+func TestManyClientsAtOnce(t *testing.T) {
+	s, _ := newServer(t)
+	var wg sync.WaitGroup
+	answers := make(chan string, 40)
+	for i := range cap(answers) {
+		wg.Go(func() {
+			document := one
+			if i%4 == 0 {
+				document = fmt.Sprintf(`{"type":["object","null"],"title":"%d"}`, i%8)
+			}
+			subject := fmt.Sprintf("s%d", i%4)
+			resp, err := http.Post(s.url+"/subjects/"+subject+"/versions", mediaType, strings.NewReader(schema(document)))
+			if err != nil {
+				answers <- err.Error()
+				return
+			}
+			defer resp.Body.Close()
+			b, _ := io.ReadAll(resp.Body)
+			answers <- fmt.Sprint(i%4 == 0, resp.StatusCode, string(b))
+		})
+	}
+	wg.Wait()
+	close(answers)
+	ids := map[string]int{}
+	for a := range answers {
+		ids[a]++
+	}
+	if len(ids) != 3 { // two titles, and the one that three subjects share
+		t.Errorf("%v", ids)
+	}
+	s.want("GET", "/subjects/s0/versions", "", `[1,2]`)
+	for _, subject := range []string{"s1", "s2", "s3"} {
+		s.want("GET", "/subjects/"+subject+"/versions", "", `[1]`)
+	}
 }

@@ -232,7 +232,7 @@ func (a *API) register(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	ch := catalog.Change{Resource: res, ID: max(b.ID, 0), Version: max(b.Version, 0), Note: "registered by a client"}
+	ch := catalog.Change{Resource: res, ID: max(b.ID, 0), Version: max(b.Version, 0), Once: true, Note: "registered by a client"}
 	found, err := a.store().Find(r.Context(), draft(res).draft(), false)
 	if err == nil && (ch.ID == 0 || ch.ID == found.ID) && (ch.Version == 0 || ch.Version == found.Number) {
 		r.note = append(r.note, slog.Int("id", found.ID), slog.Bool("found", true))

@@ -169,6 +169,9 @@ func TestAdminListener(t *testing.T) {
 	if _, _, err := c.Get(t.Context(), "streams", "", nil); !errors.As(err, &p) || p.Status != http.StatusNotFound {
 		t.Errorf("the admin API on the ingest listener: %v", err)
 	}
+	if _, err := c.Do(t.Context(), client.Call{Method: http.MethodGet, Path: "/registry/subjects"}, nil); !errors.As(err, &p) || p.Status != http.StatusNotFound {
+		t.Errorf("the registry on the ingest listener: %v", err)
+	}
 }
 
 // An event without an id of its own keeps the one that its sender was told, through the

@@ -29,6 +29,9 @@ type Change struct {
 	Version int
 	// ID is the id that another registry gave a Schema to put, else 0.
 	ID int
+	// Once makes no version of a Schema that any version of the subject is already; else only
+	// one that is the latest already makes none.
+	Once bool
 	// Soft takes a Schema to delete out of use, so that it is still found by number and id.
 	// Permanent deletes for good what was soft-deleted, and nothing else. With neither, all
 	// goes at once.

@@ -35,7 +35,7 @@ func (p *planner) putSchema(ch Change, r *Result) error {
 	}
 	v, created, err := p.c.conf.Schemas.Put(p.tx, schemas.Draft{
 		Subject: r.Name, Document: ch.Resource.Schema, References: ch.Resource.References,
-		Note: ch.Note, ID: ch.ID, Number: ch.Version,
+		Note: ch.Note, ID: ch.ID, Number: ch.Version, Once: ch.Once,
 	})
 	if errors.Is(err, schemas.ErrSubject) {
 		p.fault(Fault{Resource: r.Key(), Pointer: "/subject", Message: err.Error()})
