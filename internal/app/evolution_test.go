@@ -3,6 +3,7 @@ package app_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -189,7 +190,7 @@ func TestEvolutionMendsTheClickstream(t *testing.T) {
 	if notes := listProposals(t, c, "").Notes; len(notes) != 1 || notes[0].Path != "/event_type" || !strings.Contains(notes[0].Message, "15 entries") {
 		t.Errorf("notes %+v", notes)
 	}
-	if field.WouldRelease != 60 || field.LookedAt != 60 || field.BaseVersion != 1 || len(field.Producers) != 1 || field.Edits[0].Kind != "field" {
+	if field.WouldRelease != 60 || field.LookedAt != 60 || field.BaseVersion != 1 || field.Compatibility != "compatible" || len(field.Producers) != 1 || field.Edits[0].Kind != "field" {
 		t.Errorf("%+v", field)
 	}
 	var whole proposal
@@ -204,7 +205,7 @@ func TestEvolutionMendsTheClickstream(t *testing.T) {
 	t.Log(whole.Summary, "\n"+whole.Diff)
 
 	for range 2 { // accepting twice does it once
-		a := decide(t, c, field.ID, "accept", `{"why":"the new consent banner","force":true}`)
+		a := decide(t, c, field.ID, "accept", `{"why":"the new consent banner"}`)
 		if a.State != "accepted" || a.Version != 2 || a.Who == "" || a.Why != "the new consent banner" || a.Job != a.ID {
 			t.Fatalf("%+v", a)
 		}
@@ -217,7 +218,7 @@ func TestEvolutionMendsTheClickstream(t *testing.T) {
 	if again.ID != typ.ID || again.BaseVersion != 2 || again.WouldRelease != 70 {
 		t.Errorf("the other draft was not rebuilt: %+v", again)
 	}
-	decide(t, c, again.ID, "accept", `{"force":true}`)
+	decide(t, c, again.ID, "accept", "")
 	if job, err := c.WaitJob(t.Context(), again.ID, 5*time.Millisecond, nil); err != nil || job.Released != 70 {
 		t.Fatalf("%+v, %v", job, err)
 	}
@@ -232,4 +233,158 @@ func compactJSON(t testing.TB, raw []byte) string {
 	}
 	b, _ := json.Marshal(v)
 	return string(b)
+}
+
+// A stream that allows it has its schema follow by itself, within its limits: what is within
+// them is accepted once, what is not stays a draft. A rollback is one call, after which the
+// same is not done again; what was released stays released, once.
+func TestEvolutionByItself(t *testing.T) {
+	cfg := evolving(t)
+	_, c := startApp(t, cfg)
+	putClickstream(t, c, map[string]any{"evolution": map[string]any{
+		"mode": "auto", "limits": map[string]any{"min_entries": 50, "min_age": "1ms", "paths": []string{"/session"}},
+	}})
+	var sent []string
+	send := func(list []string) {
+		sent = append(sent, list...)
+		post(t, c, list)
+	}
+	send(events(t, 1, 60, withType)) // of a kind, and at a place, that the limits leave out
+	for i := range 7 {
+		send(events(t, uint64(10+i), 10, withField))
+	}
+	one := func(state string) (p proposal) {
+		eventually(t, "one proposal that is "+state, func() bool {
+			list := listProposals(t, c, state).Proposals
+			if len(list) > 1 {
+				t.Fatalf("%d proposals are %s", len(list), state)
+			}
+			if len(list) == 1 {
+				p = list[0]
+			}
+			return len(list) == 1
+		})
+		return p
+	}
+	p := one("accepted")
+	if p.Who != "evolution:auto" || !strings.Contains(p.Why, "limits") || p.Version != 2 || p.Edits[0].Path != "/session/consent" {
+		t.Errorf("%+v", p)
+	}
+	// Also what came while the version changed is released.
+	eventually(t, "the release of what had the field", func() bool { return quarantinedNow(t, c) == 60 })
+	drafted(t, c, 60, "/event_type")
+	accounted(t, c, cfg, sent, 60)
+
+	for range 2 {
+		if back := decide(t, c, p.ID, "rollback", `{"why":"the warehouse cannot take it"}`); back.State != "rolled_back" || back.RollbackVersion != 3 {
+			t.Fatalf("%+v", back)
+		}
+	}
+	send(events(t, 30, 70, withField))
+	drafted(t, c, 70, "/session/consent") // for people
+	var schema struct{ Version int }
+	if err := adminCall(t, c, http.MethodGet, "/schemas/clickstream", nil, "", &schema); err != nil || schema.Version != 3 {
+		t.Errorf("the schema is at version %d, want 3; %v", schema.Version, err)
+	}
+	accounted(t, c, cfg, sent, 130)
+}
+
+// What is rejected does not come again, alone or with more; a proposal that was decided is not
+// decided otherwise.
+func TestEvolutionRejected(t *testing.T) {
+	cfg := evolving(t)
+	_, c := startApp(t, cfg)
+	putClickstream(t, c, nil)
+	sent := events(t, 1, 20, withField)
+	post(t, c, sent)
+	p := drafted(t, c, 20, "/session/consent")
+	decide(t, c, p.ID, "reject", `{"why":"a bug of the app"}`)
+	more := append(events(t, 2, 20, withField), events(t, 3, 20, func(i int, data string) string { return withType(i, withField(i, data)) })...)
+	more = append(more, events(t, 4, 20, withType)...)
+	post(t, c, more)
+	drafted(t, c, 20, "/event_type")
+	if list := listProposals(t, c, "draft").Proposals; len(list) != 1 {
+		t.Errorf("what was rejected came again: %+v", list)
+	}
+	for _, what := range []string{"accept", "rollback"} {
+		var problem *client.Problem
+		if err := adminCall(t, c, http.MethodPost, "/proposals/"+p.ID+"/"+what, nil, "", nil); !errors.As(err, &problem) || problem.Status != http.StatusConflict {
+			t.Errorf("%s of a rejected proposal: %v", what, err)
+		}
+	}
+	accounted(t, c, cfg, append(sent, more...), 80)
+}
+
+// Wider types, const and unions are mended where they are declared, through references; and
+// a place with many different values is no list: none is proposed, and it is said.
+func TestEvolutionKinds(t *testing.T) {
+	cfg := evolving(t)
+	_, c := startApp(t, cfg)
+	const schema = `{"type":"object","additionalProperties":false,"properties":{
+		"n":{"$ref":"#/$defs/count"},"s":{"type":"string"},"v":{"const":"1.0"},"id":{"enum":["a","b"]},
+		"who":{"oneOf":[{"type":"object","required":["kind"],"properties":{"kind":{"const":"user"},"name":{"type":"string"}}},
+		                {"type":"object","required":["kind"],"properties":{"kind":{"const":"bot"}}}]},
+		"list":{"type":"array","items":{"allOf":[{"$ref":"#/$defs/item"}],"unevaluatedProperties":false}}},
+		"$defs":{"count":{"type":"integer"},"item":{"properties":{"sku":{"type":"string"}}}}}`
+	resources := []any{
+		map[string]any{"kind": "Schema", "subject": "clickstream", "schema": json.RawMessage(schema)},
+		map[string]any{"kind": "Stream", "name": "clickstream", "schema": map[string]any{"subject": "clickstream"}, "sink": map[string]any{"file": map[string]any{"dir": "clickstream"}}},
+	}
+	if _, err := c.Apply(t.Context(), resources, false); err != nil {
+		t.Fatal(err)
+	}
+	var sent []string
+	for i := range 12 {
+		sent = append(sent,
+			fmt.Sprintf(`{"n":%d.5}`, i), fmt.Sprintf(`{"s":null,"n":%d}`, i), fmt.Sprintf(`{"v":"1.1","n":%d}`, i), fmt.Sprintf(`{"id":"x%d"}`, i),
+			fmt.Sprintf(`{"who":{"kind":"team","size":%d}}`, i), fmt.Sprintf(`{"list":[{"sku":"a","price":%d},{"sku":"b"}]}`, i))
+	}
+	if a := post(t, c, sent); a.Accepted != 0 {
+		t.Fatalf("%+v", a)
+	}
+	texts := map[string]string{
+		"/n": "`/n` may be a number", "/s": "`/s` may be null", "/v": "`/v` may be \"1.1\"",
+		"/who/kind": "`/who/kind` may be \"team\", in a branch of its own", "/list/*/price": "`/list/*/price` integer",
+	}
+	eventually(t, "all drafts", func() bool { return len(listProposals(t, c, "draft").Proposals) == len(texts) })
+	for range len(texts) {
+		list := listProposals(t, c, "draft").Proposals
+		p := list[len(list)-1]
+		e := p.Edits[0]
+		if e.Text != texts[e.Path] || p.WouldRelease != 12 || p.Compatibility != "compatible" {
+			t.Errorf("%s; want %q", p.Summary, texts[e.Path])
+		}
+		version := p.BaseVersion
+		decide(t, c, p.ID, "accept", "")
+		if _, err := c.WaitJob(t.Context(), p.ID, 5*time.Millisecond, nil); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "the others on the new version", func() bool {
+			for _, other := range listProposals(t, c, "draft").Proposals {
+				if other.BaseVersion <= version {
+					return false
+				}
+			}
+			return true
+		})
+	}
+	if notes := listProposals(t, c, "").Notes; len(notes) != 1 || notes[0].Path != "/id" || !strings.Contains(notes[0].Message, "12 different values") {
+		t.Errorf("notes %+v", notes)
+	}
+	accounted(t, c, cfg, sent, 12)
+	var now struct{ Schema json.RawMessage }
+	if err := adminCall(t, c, http.MethodGet, "/schemas/clickstream", nil, "", &now); err != nil {
+		t.Fatal(err)
+	}
+	want := schema
+	for _, r := range [][2]string{
+		{`"count":{"type":"integer"}`, `"count":{"type":"number"}`}, {`"s":{"type":"string"}`, `"s":{"type":["string","null"]}`},
+		{`{"const":"1.0"}`, `{"enum":["1.0","1.1"]}`}, {`"unevaluatedProperties":false`, `"unevaluatedProperties":false,"properties":{"price":{"type":"integer"}}`},
+		{`{"kind":{"const":"bot"}}}`, `{"kind":{"const":"bot"}}},{"type":"object","properties":{"kind":{"const":"team"},"size":{"type":"integer"}},"required":["kind"]}`},
+	} {
+		want = replaced(t, want, r[0], r[1])
+	}
+	if compactJSON(t, now.Schema) != compactJSON(t, []byte(want)) {
+		t.Errorf("the schema is\n%s\nwant\n%s", now.Schema, want)
+	}
 }
