@@ -187,9 +187,10 @@ func TestEvolutionMendsTheClickstream(t *testing.T) {
 	if n := len(listProposals(t, c, "draft").Proposals); n != 2 {
 		t.Errorf("%d drafts, want 2: both together follow from them", n)
 	}
-	if notes := listProposals(t, c, "").Notes; len(notes) != 1 || notes[0].Path != "/event_type" || !strings.Contains(notes[0].Message, "15 entries") {
-		t.Errorf("notes %+v", notes)
-	}
+	eventually(t, "a note on the misspelt value", func() bool {
+		notes := listProposals(t, c, "").Notes
+		return len(notes) == 1 && notes[0].Path == "/event_type" && strings.Contains(notes[0].Message, "15 entries")
+	})
 	if field.WouldRelease != 60 || field.LookedAt != 60 || field.BaseVersion != 1 || field.Compatibility != "compatible" || len(field.Producers) != 1 || field.Edits[0].Kind != "field" {
 		t.Errorf("%+v", field)
 	}
@@ -368,9 +369,10 @@ func TestEvolutionKinds(t *testing.T) {
 			return true
 		})
 	}
-	if notes := listProposals(t, c, "").Notes; len(notes) != 1 || notes[0].Path != "/id" || !strings.Contains(notes[0].Message, "12 different values") {
-		t.Errorf("notes %+v", notes)
-	}
+	eventually(t, "a note on the many values", func() bool {
+		notes := listProposals(t, c, "").Notes
+		return len(notes) == 1 && notes[0].Path == "/id" && strings.Contains(notes[0].Message, "12 different values")
+	})
 	accounted(t, c, cfg, sent, 12)
 	var now struct{ Schema json.RawMessage }
 	if err := adminCall(t, c, http.MethodGet, "/schemas/clickstream", nil, "", &now); err != nil {
