@@ -50,6 +50,7 @@ const (
 	minEntries  = 10 // that ask for the same
 	maxDistinct = 10 // values at one place; more are no list
 	maxNotes    = 50
+	maxWait     = time.Minute // between looks
 )
 
 // Config is what an Engine works with. All but the fields that say so must be set.
@@ -206,7 +207,7 @@ func (e *Engine) forget(streams []gateway.Stream) {
 }
 
 // lookAt looks at one stream, if there is reason to. A look that took long is not repeated
-// soon.
+// soon for more entries alone.
 func (e *Engine) lookAt(ctx context.Context, s *gateway.Stream, counts [3]int64) error {
 	was := e.seen[s.Name]
 	if was == nil {
@@ -214,13 +215,13 @@ func (e *Engine) lookAt(ctx context.Context, s *gateway.Stream, counts [3]int64)
 		e.seen[s.Name] = was
 	}
 	start := e.conf.Clock()
-	if (was.counts != counts || was.version != s.Version) && !start.Before(was.next) {
+	if was.version != s.Version || was.counts != counts && !start.Before(was.next) {
 		began := time.Now()
 		if err := e.draft(ctx, s); err != nil {
 			return err
 		}
 		was.counts, was.version = counts, s.Version
-		was.next = start.Add(10 * time.Since(began))
+		was.next = start.Add(min(10*time.Since(began), maxWait))
 	}
 	if s.EvolutionMode() == gateway.EvolutionAuto {
 		return e.acceptAlone(ctx, s)
