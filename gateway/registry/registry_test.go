@@ -1,7 +1,9 @@
 package registry
 
 import (
+	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -331,5 +333,16 @@ func TestManyClientsAtOnce(t *testing.T) {
 	s.want("GET", "/subjects/s0/versions", "", `[1,2]`)
 	for _, subject := range []string{"s1", "s2", "s3"} {
 		s.want("GET", "/subjects/"+subject+"/versions", "", `[1]`)
+	}
+}
+
+// TestOurFailures: what is ours is a 50001, and says nothing of the inside.
+func TestOurFailures(t *testing.T) {
+	f := answerTo(fmt.Errorf("disk %w at /var/lib", errors.New("on fire")))
+	if f.status != 500 || f.Code != 50001 || strings.Contains(f.Message, "fire") {
+		t.Errorf("%+v", f)
+	}
+	if f := answerTo(context.Canceled); f.status != 503 {
+		t.Errorf("%+v", f)
 	}
 }
