@@ -204,9 +204,9 @@ func (w *walk) keyword(keyword string, old, next any, o, n map[string]any, a at)
 	case "allOf", "anyOf", "oneOf":
 		w.branches(keyword, list(old), list(next), a)
 	case "prefixItems":
-		w.tuple(keyword, list(old), list(next), a)
+		w.tuple(keyword, "items", o, n, a)
 	case "items", "additionalItems", "unevaluatedItems", "additionalProperties", "unevaluatedProperties", "contains", "propertyNames":
-		w.part(keyword, old, next, a)
+		w.part(keyword, old, next, o, n, a)
 	case "not", "if", "then", "else":
 		w.condition(keyword, old, next, o, n, a)
 	case "$ref", "$dynamicRef", "$id", "$schema", "$anchor", "$dynamicAnchor", "$vocabulary", "$recursiveRef", "$recursiveAnchor", "id":

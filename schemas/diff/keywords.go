@@ -166,20 +166,24 @@ func (w *walk) properties(old, next, o, n map[string]any, a at) {
 		switch {
 		case equal(x, y):
 		case x == any(absent{}):
-			w.note(sub, "properties", opened(o, y), x, y, "new property: %s%s", describe(y), optional(n, name))
+			w.note(sub, "properties", opened(o, y, "additionalProperties", "unevaluatedProperties"), x, y, "new property: %s%s", describe(y), optional(n, name))
 		case y == any(absent{}):
-			w.note(sub, "properties", reversed(opened(n, x)), x, y, "property removed: %s%s", describe(x), closedNow(n))
+			w.note(sub, "properties", reversed(opened(n, x, "additionalProperties", "unevaluatedProperties")), x, y, "property removed: %s%s", describe(x), closedNow(n))
 		default:
 			w.schema(x, y, sub)
 		}
 	}
 }
 
-// opened is the effect of giving a member a schema where the others' was as in m.
-func opened(m map[string]any, schema any) Effect {
-	rest, said := m["additionalProperties"]
-	if !said {
-		rest, said = m["unevaluatedProperties"]
+// opened is the effect of giving a part of an event a schema in m, where the first of the
+// keywords that is there said what held for it before.
+func opened(m map[string]any, schema any, keywords ...string) Effect {
+	var rest any
+	said := false
+	for _, keyword := range keywords {
+		if !said {
+			rest, said = m[keyword]
+		}
 	}
 	_, patterns := m["patternProperties"]
 	switch {

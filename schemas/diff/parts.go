@@ -97,26 +97,30 @@ func left(all, others []any) (rest []int) {
 	return rest
 }
 
-// tuple compares the schemas of the first items.
-func (w *walk) tuple(keyword string, old, next []any, a at) {
+// tuple compares the schemas of the first items. As with properties, what a further one
+// does depends on what held for the items after the last: o and n are the schemas that the
+// tuples are in, and rest is the keyword that says so.
+func (w *walk) tuple(keyword, rest string, o, n map[string]any, a at) {
+	old, next := list(o[keyword]), list(n[keyword])
 	for i := range max(len(old), len(next)) {
-		x, y := any(absent{}), any(absent{})
-		if i < len(old) {
-			x = old[i]
+		sub := a.below(keyword, index(i)).in(index(i))
+		switch {
+		case i >= len(old):
+			w.note(sub, keyword, opened(o, next[i], rest, "unevaluatedItems"), absent{}, next[i], "%s added: %s", keyword, describe(next[i]))
+		case i >= len(next):
+			w.note(sub, keyword, reversed(opened(n, old[i], rest, "unevaluatedItems")), old[i], absent{}, "%s removed: %s", keyword, describe(old[i]))
+		default:
+			w.schema(old[i], next[i], sub)
 		}
-		if i < len(next) {
-			y = next[i]
-		}
-		w.either(keyword, x, y, a.below(keyword, index(i)).in(index(i)))
 	}
 }
 
 // part compares a keyword that holds one schema for many parts of the event.
-func (w *walk) part(keyword string, old, next any, a at) {
+func (w *walk) part(keyword string, old, next any, o, n map[string]any, a at) {
 	_, isList := old.([]any)
 	if _, both := next.([]any); isList || both { // items of older drafts
 		if isList == both {
-			w.tuple(keyword, list(old), list(next), a)
+			w.tuple(keyword, "additionalItems", o, n, a)
 		} else {
 			w.note(a.below(keyword).in("*"), keyword, Changed, old, next, "%s is %s, was %s", keyword, show(next), show(old))
 		}
