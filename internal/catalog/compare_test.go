@@ -219,3 +219,24 @@ func TestComparingEndsInTime(t *testing.T) {
 		t.Errorf("%+v", check)
 	}
 }
+
+// A schema may refer to a version that comes with it, in whatever order; not to one that is
+// deleted by the same change.
+func TestReferencesWithinABundle(t *testing.T) {
+	f := newFixture(t)
+	const user = "{kind: Schema, subject: user, references: [{name: a, subject: address, version: 1}], schema: {properties: {home: {$ref: a}}}}"
+	const address = "{kind: Schema, subject: address, schema: {type: object, required: [city]}}"
+	f.apply(user + "\n---\n" + address)
+	f.apply("{kind: Stream, name: users, schema: {subject: user}, sink: {stdout: {}}}")
+	if codes, _ := f.judge("users", `{"home":{}}`); codes != "schema.required" {
+		t.Errorf("%q", codes)
+	}
+	must(t, f.remove(KindStream, "users", false))
+	must(t, f.remove(KindSchema, "user", false))
+	list, err := ParseManifests("m.yaml", []byte(user), nil)
+	must(t, err)
+	_, err = f.Apply(t.Context(), []Change{{Resource: list[0]}, {Resource: Resource{Kind: KindSchema, Name: "address"}, Delete: true}}, Options{})
+	if !strings.Contains(faultsOf(t, err)[0].Message, "which there is not") {
+		t.Errorf("%v", err)
+	}
+}

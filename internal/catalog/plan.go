@@ -133,7 +133,7 @@ func (c *Catalog) plan(ctx context.Context, tx *db.Tx, changes []Change) (*plan,
 			}
 		}
 	}
-	return p.plan, nil
+	return p.plan, p.named()
 }
 
 func (p *planner) fault(f Fault) { p.faults = append(p.faults, f) }

@@ -43,11 +43,6 @@ func (p *planner) putSchema(ch Change, r *Result) error {
 	} else if err != nil {
 		return p.take(schemaFault(r.Name, err))
 	}
-	if created {
-		if err := p.named(v); err != nil {
-			return err
-		}
-	}
 	id := schemaID{v.Subject, v.Number}
 	p.schemas[id], p.created[id] = v, created
 	r.Action, r.Version, r.ID = before.action(created), v.Number, v.ID
@@ -97,9 +92,21 @@ func allowed(subject string, mode schemas.Mode, ch Change, put bool) error {
 	return nil
 }
 
-// named notes the references of a new version that lead to nothing. That the document uses
-// a reference is not asked for.
-func (p *planner) named(v schemas.Version) error {
+// named notes the references of new versions that lead to nothing once all changes are
+// made. That a document uses its references is not asked for.
+func (p *planner) named() error {
+	for id, v := range p.schemas {
+		if !p.created[id] {
+			continue
+		}
+		if err := p.leads(v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *planner) leads(v schemas.Version) error {
 	for _, ref := range v.References {
 		other, err := p.c.conf.Schemas.GetTx(p.tx, ref.Subject, ref.Version)
 		if errors.Is(err, schemas.ErrNotFound) || err == nil && !other.Live() {
