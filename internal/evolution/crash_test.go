@@ -156,7 +156,8 @@ func settled(t *testing.T, dir, id string) (p evolution.Proposal, versions int) 
 		t.Fatal(err)
 	}
 	defer w.close()
-	ctx := t.Context()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
 	if err := w.engine.Look(ctx); err != nil {
 		t.Fatal(err)
 	}
@@ -332,7 +333,8 @@ func copied(t *testing.T, dir string) string {
 func TestLateEntries(t *testing.T) {
 	w := begin(t, gateway.EvolutionAuto)
 	defer w.close()
-	ctx := t.Context()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
 	active, _ := w.catalog.Active("s")
 	late := &lazaret.Event{Data: []byte(`{"a":99,"b":"late"}`), ContentType: "application/json", Received: time.Now().UTC(), Source: lazaret.Source{Kind: "http"}}
 	verdict, err := active.Judge.Judge(ctx, late)

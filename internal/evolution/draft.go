@@ -16,36 +16,45 @@ import (
 	"github.com/lazaret/lazaret/schemas"
 )
 
-// draft brings the drafts of a stream up to date with its quarantine.
-func (e *Engine) draft(ctx context.Context, s *gateway.Stream) error {
+// draft brings the drafts of a stream up to date with its quarantine. again says that there
+// is more to do, though nothing may have changed until the next look.
+func (e *Engine) draft(ctx context.Context, s *gateway.Stream) (again bool, err error) {
 	active, ok := e.conf.Catalog.Active(s.Name)
 	if !ok || active.Stream.Version != s.Version {
-		return nil // it is changing; the next look sees it
+		return true, nil // it is changing
 	}
 	base, err := e.conf.Catalog.Schemas().Get(ctx, s.Schema.Subject, 0)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if base.Number != s.SchemaVersion {
-		return nil
+		return true, nil
 	}
 	t, err := e.read(ctx, s, base, active.Judge)
 	if err != nil || t == nil {
-		return err
+		return false, err
 	}
-	if err := e.releaseLate(ctx, t); err != nil {
-		return err
+	waits, err := e.releaseLate(ctx, t)
+	if err != nil {
+		return false, err
 	}
+	decided, err := e.renew(ctx, s, t)
+	return waits || decided, err
+}
+
+// renew makes the drafts that a tally asks for, and ends those that it does not. decided says
+// that somebody decided on one of them at this moment.
+func (e *Engine) renew(ctx context.Context, s *gateway.Stream, t *tally) (decided bool, err error) {
 	chosen, notes := t.chosen()
 	open, err := e.store.list(ctx, s.Name, Draft)
 	if err != nil {
-		return err
+		return false, err
 	}
 	rejected, err := e.store.list(ctx, s.Name, Rejected)
 	if err != nil {
-		return err
+		return false, err
 	}
-	kept := map[string]bool{}
+	kept, ended := map[string]bool{}, map[string]string{}
 	for _, c := range chosen {
 		if slices.ContainsFunc(rejected, func(p *Proposal) bool { return subset(p.keys(), c.keys) }) {
 			continue
@@ -56,12 +65,16 @@ func (e *Engine) draft(ctx context.Context, s *gateway.Stream) error {
 		}
 		note, err := e.propose(ctx, s, t, t.within(c), was)
 		if errors.Is(err, errMoved) || errors.Is(err, ErrState) || db.IsConflict(err) {
-			continue // somebody decides at this moment; the next look sees it
+			decided = true
+			continue
 		} else if err != nil {
-			return err
+			return false, err
 		}
 		if note != "" {
 			notes = append(notes, Note{s.Name, c.wants[0].path, note})
+			if was != nil {
+				ended[was.ID] = note
+			}
 			continue
 		}
 		if was != nil {
@@ -69,7 +82,7 @@ func (e *Engine) draft(ctx context.Context, s *gateway.Stream) error {
 		}
 	}
 	e.setNotes(s.Name, notes)
-	return e.supersede(ctx, t, open, kept)
+	return decided, e.supersede(ctx, t, open, kept, ended)
 }
 
 // propose makes or renews a draft. note says why there is none.
@@ -153,16 +166,21 @@ func (e *Engine) compare(ctx context.Context, p *Proposal, base schemas.Version,
 	return "", nil
 }
 
-// supersede ends the drafts that nothing asks for any more.
-func (e *Engine) supersede(ctx context.Context, t *tally, open []*Proposal, kept map[string]bool) error {
+// supersede ends the drafts that nothing asks for any more, and those that could not be
+// renewed, for the reason that is in ended.
+func (e *Engine) supersede(ctx context.Context, t *tally, open []*Proposal, kept map[string]bool, ended map[string]string) error {
 	for _, p := range open {
 		_, asked := t.claims[signature(p.keys())]
-		if kept[p.ID] || p.Base == t.base.Number && (asked || t.partial) {
+		why, over := ended[p.ID]
+		if kept[p.ID] || !over && p.Base == t.base.Number && (asked || t.partial) {
 			continue
 		}
 		p.State, p.Updated, p.Decided = Superseded, e.conf.Clock().UTC(), e.conf.Clock().UTC()
 		p.Why = "no entry of the quarantine asks for it any more"
-		if p.Base != t.base.Number {
+		switch {
+		case over:
+			p.Why = why
+		case p.Base != t.base.Number:
 			p.Why = fmt.Sprintf("version %d of %s came meanwhile, and it does not follow from that", t.base.Number, p.Subject)
 		}
 		if err := e.store.save(ctx, p, Draft); err != nil && !errors.Is(err, ErrState) {
@@ -173,27 +191,31 @@ func (e *Engine) supersede(ctx context.Context, t *tally, open []*Proposal, kept
 }
 
 // releaseLate starts a job for entries that were judged by the version before, while a
-// proposal was accepted, and that its own job came too early for.
-func (e *Engine) releaseLate(ctx context.Context, t *tally) error {
+// proposal was accepted, and that its own job came too early for. waits says that this has to
+// wait for that job.
+func (e *Engine) releaseLate(ctx context.Context, t *tally) (waits bool, err error) {
 	if len(t.late) == 0 {
-		return nil
+		return false, nil
 	}
 	accepted, err := e.store.list(ctx, t.stream, Accepted)
 	if err != nil {
-		return err
+		return false, err
 	}
-	i := slices.IndexFunc(accepted, func(p *Proposal) bool { return p.Version == t.base.Number && p.Job != "" })
+	i := slices.IndexFunc(accepted, func(p *Proposal) bool { return p.Version == t.base.Number })
 	if i < 0 {
-		return nil // they pass for another reason: that is for a person to reprocess
+		return false, nil // they pass for another reason: that is for a person to reprocess
+	}
+	if accepted[i].Job == "" {
+		return true, nil
 	}
 	own, err := e.conf.Jobs.Get(ctx, accepted[i].Job)
 	if err != nil || !slices.Contains([]quarantine.State{quarantine.Done, quarantine.Failed, quarantine.Cancelled}, own.State) {
-		return err // it may still come to them
+		return true, err // it may still come to them
 	}
 	job, err := e.conf.Jobs.Submit(ctx, quarantine.Filter{Stream: t.stream, IDs: t.late}, false, e.conf.Concurrency)
 	if err != nil {
-		return err
+		return true, err
 	}
 	e.log.Info("entries that came while a proposal was accepted are released, too", "proposal", accepted[i].ID, "stream", t.stream, "job", job.ID, "entries", len(t.late))
-	return nil
+	return false, nil
 }

@@ -217,10 +217,13 @@ func (e *Engine) lookAt(ctx context.Context, s *gateway.Stream, counts [3]int64)
 	start := e.conf.Clock()
 	if was.version != s.Version || was.counts != counts && !start.Before(was.next) {
 		began := time.Now()
-		if err := e.draft(ctx, s); err != nil {
+		again, err := e.draft(ctx, s)
+		if err != nil {
 			return err
 		}
-		was.counts, was.version = counts, s.Version
+		if was.counts, was.version = counts, s.Version; again {
+			was.counts = [3]int64{-1, -1, -1}
+		}
 		was.next = start.Add(min(10*time.Since(began), maxWait))
 	}
 	if s.EvolutionMode() == gateway.EvolutionAuto {
