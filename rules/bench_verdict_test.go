@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -99,5 +100,58 @@ func BenchmarkVerdict(b *testing.B) {
 				})
 			}
 		}
+	}
+}
+
+// BenchmarkNamed is what it costs that events name their version: in a field, which is found
+// in the pass that judges, and in a frame. Half the events of "two" name another version than
+// the one before.
+func BenchmarkNamed(b *testing.B) {
+	events, size := clickstreamEvents(b, 768, 0)
+	plain := clickstream(b, false, nil)
+	named := func(by Naming) *Contract {
+		cfg := plain.cfg
+		cfg.Version = lazaret.Version{Subject: "clickstream", Schema: 2, SchemaID: 2}
+		cfg.Versions = &Versions{By: []Naming{by}, Accept: []Accepted{{Number: 1, ID: 1, Schema: cfg.Schema}}}
+		c, err := NewContract(cfg)
+		if err != nil {
+			b.Fatal(err)
+		}
+		return c
+	}
+	edit := func(change func(i int, data string) string) []*lazaret.Event {
+		list := make([]*lazaret.Event, len(events))
+		for i, e := range events {
+			other := *e
+			other.Data = []byte(change(i, string(e.Data)))
+			list[i] = &other
+		}
+		return list
+	}
+	field := func(number func(i int) int) []*lazaret.Event { // what the schema does not know is in its free-form object
+		return edit(func(i int, data string) string {
+			return strings.Replace(data, `"context":{`, fmt.Sprintf(`"context":{"schema_version":%d,`, number(i)), 1)
+		})
+	}
+	for _, x := range []struct {
+		name     string
+		contract *Contract
+		events   []*lazaret.Event
+	}{
+		{"none", plain, events},
+		{"none of a field", named(Naming{Field: "/context/schema_version"}), events},
+		{"field", named(Naming{Field: "/context/schema_version"}), field(func(int) int { return 1 })},
+		{"field, two", named(Naming{Field: "/context/schema_version"}), field(func(i int) int { return 1 + i/2%2 })},
+		{"frame", named(Naming{RegistryID: true}), edit(func(_ int, data string) string { return "\x00\x00\x00\x00\x01" + data })},
+	} {
+		b.Run(x.name, func(b *testing.B) {
+			b.SetBytes(size / int64(len(events)))
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				if v, err := x.contract.Judge(b.Context(), x.events[i%len(x.events)]); err != nil || v.Version.Schema == 0 && x.contract != plain {
+					b.Fatal(v, err)
+				}
+			}
+		})
 	}
 }

@@ -196,7 +196,7 @@ func (n *naming) byNumber(ctx context.Context, number int, e *lazaret.Event) (*a
 	case !n.All:
 		return nil, refusal("the event names a version of the schema " + n.subject + " that this stream does not accept"), nil
 	case ended(n.AllUntil, e):
-		return nil, endedAt("that events name this version of the schema "+n.subject, n.AllUntil), nil
+		return nil, endedAt("naming this version of the schema "+n.subject, n.AllUntil), nil
 	}
 	f, err := n.Find.Version(ctx, number)
 	switch {
