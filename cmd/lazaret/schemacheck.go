@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -326,6 +327,21 @@ func (e *env) printBreak(n int, b shownBreak, c compared) {
 	for _, line := range strings.Split(prettyJSON(b.Witness), "\n") {
 		e.lineAsIs(strings.Repeat(" ", pairIndent) + s.accent(cleanIndented(line)))
 	}
+	for _, r := range c.unsaid(b) {
+		e.pair("and", clean(orRoot(r.Path)+": "+r.Message))
+	}
+}
+
+// unsaid is what else the witness is refused for and no break is about.
+func (c compared) unsaid(b shownBreak) (rest []lazaret.Reason) {
+	for _, r := range b.Because {
+		if !slices.ContainsFunc(c.Breaks, func(o shownBreak) bool {
+			return o.Path == r.Path && string(r.Code) == "schema."+o.Keyword
+		}) {
+			rest = append(rest, r)
+		}
+	}
+	return rest
 }
 
 // reason is why the witness is refused, for what the break is about: the one mistake has
