@@ -183,7 +183,7 @@ func checkOnce(t *testing.T, n int, sent []string, a *gateway.Answer, forwarded 
 }
 
 // A retry is judged under the version that the request began under, at the time that
-// it began at; and when that version is gone, the error says so.
+// it began at and by the schemas that there were then; and when that version is gone, the error says so.
 func TestRetryIsPinnedToItsVersionAndTime(t *testing.T) {
 	d := openDB(t, db.Config{})
 	crash := &crasher{}
@@ -193,6 +193,9 @@ func TestRetryIsPinnedToItsVersionAndTime(t *testing.T) {
 		return lazaret.Verdict{Status: lazaret.Quarantined, Reasons: []lazaret.Reason{{Code: "rule.failed"}}}, nil
 	})
 	timed := judgeFunc(func(ctx context.Context, e *lazaret.Event) (lazaret.Verdict, error) {
+		if !e.AsOf.Equal(e.Received) {
+			t.Errorf("received at %s, judged by what there was at %s", e.Received, e.AsOf)
+		}
 		seen = append(seen, e.Received)
 		return byWord(1)(ctx, e)
 	})
