@@ -85,19 +85,12 @@ func (q *question) proof(value any) (brk Break, ok bool) {
 	if err != nil || len(bad.Reasons) == 0 {
 		return Break{}, false
 	}
-	var reason *lazaret.Reason
-	for i := range bad.Reasons {
-		k := keywordOf(bad.Reasons[i])
-		if slices.Contains(q.dropped, k) {
-			continue
-		}
-		if q.dropped = append(q.dropped, k); reason == nil {
-			reason = &bad.Reasons[i]
-		}
-	}
-	if reason == nil {
+	at := slices.IndexFunc(bad.Reasons, func(r lazaret.Reason) bool { return !slices.Contains(q.dropped, keywordOf(r)) })
+	if at < 0 {
 		return Break{}, false
 	}
+	reason := bad.Reasons[at]
+	q.dropped = append(q.dropped, keywordOf(reason))
 	brk = Break{Direction: q.direction, Earlier: q.earlier, Path: reason.Path, Witness: witness, Keyword: strings.TrimPrefix(string(reason.Code), "schema.")}
 	brk.Pointer, _ = cutLast(reason.SchemaPath)
 	here, there := q.refuses.keyword(reason.SchemaPath, reason.Path), q.accepts.keyword(reason.SchemaPath, reason.Path)
