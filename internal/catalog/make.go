@@ -26,6 +26,7 @@ type maker struct {
 	planned  map[schemaID]schemas.Version
 	sets     map[string]rules.Version // by stream
 	compiled map[schemaID]*schemas.Schema
+	dry      bool // what is made judges no live events: nobody is told of its rules
 }
 
 func (c *Catalog) maker(planned map[schemaID]schemas.Version, sets map[string]rules.Version) *maker {
@@ -136,10 +137,13 @@ func (m *maker) version(ctx context.Context, s gateway.Stream) (*version, error)
 		return nil, err
 	}
 	conf := rules.ContractConfig{Stream: s.Name, Version: id, Schema: schema, Versions: named, Rules: program, ID: s.ID, Key: s.Key, Time: s.Time, MaxEvent: m.c.conf.Limits.Size, Reference: m.c.conf.Reference}
-	if hook := m.c.conf.OnRule; hook != nil {
+	if hook := m.c.conf.OnRule; hook != nil && !m.dry {
 		conf.OnRule = func(rule string) func(time.Duration) { return hook(s.Name, rule) }
 	}
 	conf.OnSuspend = func(rule string, took time.Duration) {
+		if m.dry {
+			return
+		}
 		m.c.log.Error("a rule takes too long and is suspended: the events that it applies to are quarantined with rule.error", "stream", s.Name, "version", s.Version, "rule", rule, "took", took)
 		if hook := m.c.conf.OnSuspend; hook != nil {
 			hook(s.Name, rule, took)

@@ -40,6 +40,7 @@ func (c *Catalog) Propose(ctx context.Context, stream string, document []byte) (
 	id := schemaID{s.Schema.Subject, s.SchemaVersion}
 	next := schemas.Version{Subject: id.subject, Number: id.number, Document: document, References: latest.References}
 	m := c.maker(map[schemaID]schemas.Version{id: next}, nil)
+	m.dry = true
 	v, err := m.version(ctx, s)
 	if err != nil {
 		return nil, err

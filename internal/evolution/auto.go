@@ -36,7 +36,7 @@ func (e *Engine) acceptAlone(ctx context.Context, s *gateway.Stream) error {
 			return nil
 		}
 		why := fmt.Sprintf("within the stream's limits: releases %s (min_entries %s), %d producers (min_producers %d), first seen %s ago (min_age %s), number %d of max_per_day %d",
-			number(p.WouldRelease), number(limits.MinEntries), len(p.Producers)+p.MoreProducers, limits.MinProducers,
+			grouped(p.WouldRelease), grouped(limits.MinEntries), len(p.Producers)+p.MoreProducers, limits.MinProducers,
 			now.Sub(p.FirstSeen).Round(time.Second), time.Duration(limits.MinAge), n+1, limits.MaxPerDay)
 		// One at a time: the others are made from a base that is gone then.
 		_, err = e.Accept(ctx, p.ID, Decision{Who: Auto, Why: why})

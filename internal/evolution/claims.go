@@ -234,7 +234,7 @@ func (t *tally) chosen() (list []*claim, notes []Note) {
 			if (w.kind == KindEnumValue || w.kind == KindBranch) && crowded[at] {
 				if many = true; !said[at] {
 					said[at] = true
-					notes = append(notes, Note{t.stream, w.path, fmt.Sprintf("%s different values that the schema does not list: too many for a list, so none is proposed", number(len(t.values[at])))})
+					notes = append(notes, Note{t.stream, w.path, fmt.Sprintf("%s different values that the schema does not list: too many for a list, so none is proposed", grouped(len(t.values[at])))})
 				}
 			}
 		}
@@ -243,7 +243,7 @@ func (t *tally) chosen() (list []*claim, notes []Note) {
 		}
 	}
 	for path, n := range t.near {
-		notes = append(notes, Note{t.stream, path, fmt.Sprintf("in %s %s a listed value is spelt otherwise (case, spaces, hyphens): that is for the producer to mend, and not proposed", number(n), plural(n, "entry", "entries"))})
+		notes = append(notes, Note{t.stream, path, fmt.Sprintf("in %s %s a listed value is spelt otherwise (case, spaces, hyphens): that is for the producer to mend, and not proposed", grouped(n), plural(n, "entry", "entries"))})
 	}
 	slices.SortFunc(list, func(a, b *claim) int {
 		return cmp.Or(cmp.Compare(len(a.keys), len(b.keys)), cmp.Compare(b.entries, a.entries), slices.Compare(a.keys, b.keys))

@@ -272,7 +272,7 @@ func rollBack(t *testing.T, dir, id string, n int64) {
 		t.Fatal(err)
 	}
 	p, err := w.engine.Rollback(t.Context(), id, decision)
-	if err != nil || p.State != evolution.RolledBack || p.RollbackVersion != 3 || p.AcceptedBy == "" {
+	if err != nil || p.State != evolution.RolledBack || p.RollbackVersion != 3 || p.AcceptedBy == "" || p.Notice != "what was released stays released: 30 entries" {
 		t.Fatalf("power gone after %d commits: %+v, %v", n, p, err)
 	}
 	latest, err := w.catalog.Schemas().Get(t.Context(), "s", 0)

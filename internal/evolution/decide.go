@@ -198,6 +198,10 @@ func (e *Engine) finishRollingBack(ctx context.Context, p *Proposal) error {
 		return err
 	}
 	p.State, p.RollbackVersion, p.Updated = RolledBack, number, e.now()
+	p.Notice = "what was released stays released"
+	if job, err := e.conf.Jobs.Get(ctx, p.Job); err == nil {
+		p.Notice = fmt.Sprintf("%s: %s %s", p.Notice, grouped(int(job.Released)), plural(int(job.Released), "entry", "entries"))
+	}
 	if err := e.store.save(ctx, p, RollingBack); err != nil {
 		return err
 	}

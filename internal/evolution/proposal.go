@@ -92,6 +92,8 @@ type Proposal struct {
 	Job     string `json:"job,omitempty"`
 	// RollbackVersion is the version that rolling it back made.
 	RollbackVersion int `json:"rollback_version,omitempty"`
+	// Notice is what a person should know of how things are now.
+	Notice string `json:"notice,omitempty"`
 	// Who, Why and Decided are about the last decision.
 	Who     string    `json:"who,omitempty"`
 	Why     string    `json:"why,omitempty"`
@@ -143,16 +145,16 @@ func (p *Proposal) summarise() {
 		least = "at least "
 	}
 	producers := len(p.Producers) + p.MoreProducers
-	fmt.Fprintf(&b, ", seen in %s%s %s of %s %s since %s", least, number(p.Entries), plural(p.Entries, "entry", "entries"),
-		number(producers), plural(producers, "producer", "producers"), p.FirstSeen.UTC().Format("2006-01-02 15:04"))
+	fmt.Fprintf(&b, ", seen in %s%s %s of %s %s since %s", least, grouped(p.Entries), plural(p.Entries, "entry", "entries"),
+		grouped(producers), plural(producers, "producer", "producers"), p.FirstSeen.UTC().Format("2006-01-02 15:04"))
 	if p.Compatibility == schemas.Compatible {
 		b.WriteString("; BACKWARD compatible")
 	} else {
 		b.WriteString("; not proved to be BACKWARD compatible")
 	}
-	fmt.Fprintf(&b, "; would release %s", number(p.WouldRelease))
+	fmt.Fprintf(&b, "; would release %s", grouped(p.WouldRelease))
 	if p.LookedAt < p.Entries || p.WouldRelease < p.LookedAt {
-		fmt.Fprintf(&b, " of %s", number(p.LookedAt))
+		fmt.Fprintf(&b, " of %s", grouped(p.LookedAt))
 	}
 	p.Summary = b.String()
 }
@@ -164,8 +166,8 @@ func plural(n int, one, more string) string {
 	return more
 }
 
-// number writes 4120 as 4,120.
-func number(n int) string {
+// grouped writes 4120 as 4,120.
+func grouped(n int) string {
 	text := fmt.Sprint(n)
 	for i := len(text) - 3; i > 0; i -= 3 {
 		text = text[:i] + "," + text[i:]

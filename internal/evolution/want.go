@@ -78,7 +78,7 @@ func (d *reader) want(r lazaret.Reason, payload []byte) (w want, ok bool) {
 	}
 	switch keyword {
 	case "additionalProperties", "unevaluatedProperties":
-		return d.field(w, owner, at)
+		return d.field(w, owner, payload, at)
 	case "enum", "const":
 		w.kind = KindEnumValue
 		return d.enumValue(w, payload, at, keyword == "const")
@@ -90,10 +90,11 @@ func (d *reader) want(r lazaret.Reason, payload []byte) (w want, ok bool) {
 	return w, false
 }
 
-func (d *reader) field(w want, owner string, at []byte) (want, bool) {
+func (d *reader) field(w want, owner string, payload, at []byte) (want, bool) {
 	w.kind = KindField
 	_, w.name = cutLast(w.exact)
-	if string(at) != "false" || w.name == "" || len(w.name) > maxName || !printable(w.name) {
+	_, found := jsonread.Find(payload, w.exact) // not if the reason's path was cut short
+	if !found || string(at) != "false" || w.name == "" || len(w.name) > maxName || !printable(w.name) {
 		return w, false
 	}
 	// A member that is declared and refused all the same is refused on purpose.
