@@ -23,6 +23,8 @@ import (
 	"github.com/lazaret/lazaret/internal/auth"
 	"github.com/lazaret/lazaret/internal/catalog"
 	"github.com/lazaret/lazaret/internal/db"
+	"github.com/lazaret/lazaret/internal/evolution"
+	"github.com/lazaret/lazaret/internal/impact"
 	"github.com/lazaret/lazaret/internal/web"
 	"github.com/lazaret/lazaret/quarantine"
 	"github.com/lazaret/lazaret/rules"
@@ -46,6 +48,7 @@ type server struct {
 	tokens     *auth.Store
 	catalog    *catalog.Catalog
 	quarantine *quarantine.Store
+	evolution  *evolution.Engine // not started: tests have it look
 	sinkDir    string
 	log        *logBook
 	token      string // sent with requests, if it is not empty
@@ -118,7 +121,12 @@ func newServer(t *testing.T) *server {
 	t.Cleanup(func() { replays.Stop(context.Background()) })
 	guard, err := auth.NewGuard(ctx, s.tokens, nil, log)
 	must(t, err)
+	impacts, err := impact.New(impact.Config{Catalog: s.catalog, Quarantine: s.quarantine})
+	must(t, err)
+	s.evolution, err = evolution.New(ctx, evolution.Config{DB: s.db, Catalog: s.catalog, Quarantine: s.quarantine, Jobs: jobs, Log: log})
+	must(t, err)
 	s.api, err = New(Config{
+		Impacts: impacts, Proposals: s.evolution,
 		Catalog: s.catalog, Quarantine: s.quarantine, Jobs: jobs, Replays: replays, Auth: guard, Log: log, Version: "test", StorePath: s.db.Path(),
 		BodyLimit: 64 << 10, StoreReady: func() error {
 			s.mu.Lock()
@@ -263,6 +271,12 @@ const bundle = `{"resources":[
 func (s *server) fill(events ...string) {
 	s.t.Helper()
 	s.want(200, "POST", "/admin/v1/apply", bundle)
+	s.refuse(events...)
+}
+
+// refuse quarantines events as the gateway does.
+func (s *server) refuse(events ...string) {
+	s.t.Helper()
 	active, _ := s.catalog.Active("orders")
 	var records []lazaret.Record
 	for i, data := range events {
