@@ -33,7 +33,7 @@ func accepting(ctx context.Context, c *client.Client) {
 		}
 		if err != nil || len(list.Proposals) == 0 {
 			select {
-			case <-time.After(2 * time.Millisecond): // the server is down, or has not looked yet
+			case <-time.After(5 * time.Millisecond): // the server is down, or has not looked yet
 			case <-ctx.Done():
 			}
 		}

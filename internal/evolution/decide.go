@@ -39,6 +39,9 @@ func (e *Engine) Accept(ctx context.Context, id string, d Decision) (Proposal, e
 		if p.Compatibility != schemas.Compatible && !d.Force {
 			return *p, fmt.Errorf("%w: %v; force it if you know better", ErrUnproved, p.Doubts)
 		}
+		if err := e.current(ctx, p); err != nil { // looked at first, so that the draft can be made anew meanwhile
+			return *p, err
+		}
 		p.Who, p.Why, p.Decided = d.Who, d.Why, e.now()
 		p.AcceptedBy, p.AcceptedAt = p.Who, p.Decided
 		p.State = Accepting
@@ -49,6 +52,15 @@ func (e *Engine) Accept(ctx context.Context, id string, d Decision) (Proposal, e
 		return *p, fmt.Errorf("%w: it is %s and cannot be accepted", ErrState, p.State)
 	}
 	return *p, e.finishAccepting(ctx, p)
+}
+
+// current says whether the base of a draft is still the latest version.
+func (e *Engine) current(ctx context.Context, p *Proposal) error {
+	latest, err := e.conf.Catalog.Schemas().Get(ctx, p.Subject, 0)
+	if err == nil && latest.Number != p.Base {
+		err = fmt.Errorf("%w: version %d of %s; the proposal is made anew on it in a moment", ErrConflict, latest.Number, p.Subject)
+	}
+	return err
 }
 
 func (e *Engine) now() time.Time { return db.Time(db.Micros(e.conf.Clock())) }
@@ -67,6 +79,7 @@ func (e *Engine) finishAccepting(ctx context.Context, p *Proposal) error {
 	if err := e.store.save(ctx, p, Accepting); err != nil {
 		return err
 	}
+	e.lookSoon()
 	e.log.Info("a proposal was accepted", "proposal", p.ID, "stream", p.Stream, "subject", p.Subject, "version", p.Version, "who", p.AcceptedBy)
 	if err := e.release(ctx, p); err != nil {
 		e.log.Warn("the entries that an accepted proposal releases wait; it is tried again", "proposal", p.ID, "stream", p.Stream, "error", err)
@@ -205,6 +218,7 @@ func (e *Engine) finishRollingBack(ctx context.Context, p *Proposal) error {
 	if err := e.store.save(ctx, p, RollingBack); err != nil {
 		return err
 	}
+	e.lookSoon()
 	e.log.Info("a proposal was rolled back; what it released stays released", "proposal", p.ID, "stream", p.Stream, "subject", p.Subject, "version", number, "who", p.Who)
 	return nil
 }

@@ -72,6 +72,7 @@ type Engine struct {
 	conf  Config
 	log   *slog.Logger
 	store store
+	wake  chan struct{} // a decision was made: the other drafts follow
 
 	looking  sync.Mutex // one look at a time; guards seen
 	seen     map[string]*glance
@@ -115,7 +116,7 @@ func New(ctx context.Context, conf Config) (*Engine, error) {
 	if err := conf.DB.Migrate(ctx, "evolution", migrations); err != nil {
 		return nil, err
 	}
-	return &Engine{conf: conf, log: conf.Log, store: store{conf.DB}, seen: map[string]*glance{}, notes: map[string][]Note{}}, nil
+	return &Engine{conf: conf, log: conf.Log, store: store{conf.DB}, wake: make(chan struct{}, 1), seen: map[string]*glance{}, notes: map[string][]Note{}}, nil
 }
 
 // Start finishes, in the background, what a crash cut off, and then looks at the
@@ -153,9 +154,18 @@ func (e *Engine) run(ctx context.Context) {
 		}
 		select {
 		case <-t.C:
+		case <-e.wake:
 		case <-ctx.Done():
 			return
 		}
+	}
+}
+
+// lookSoon has the drafts brought up to date without waiting for the next time.
+func (e *Engine) lookSoon() {
+	select {
+	case e.wake <- struct{}{}:
+	default:
 	}
 }
 
