@@ -468,7 +468,8 @@ func (s *solver) conflicts(lf *leaf, alt []fact) bool {
 	if c.kind != Object {
 		return false
 	}
-	for name, p := range c.object.props {
+	for _, name := range slices.Sorted(maps.Keys(c.object.props)) { // in order, so that the answer is the same each time
+		p := c.object.props[name]
 		if p.present && (len(c.object.nodes) != len(lf.object.nodes) || len(p.lits) != len(lf.object.props[name].lits)) &&
 			s.solve(s.valueGoal(c, name)).verdict == isEmpty {
 			return true
