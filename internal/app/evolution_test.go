@@ -390,3 +390,30 @@ func TestEvolutionKinds(t *testing.T) {
 		t.Errorf("the schema is\n%s\nwant\n%s", now.Schema, want)
 	}
 }
+
+// Where the subject's level does not allow what would mend it, nothing is drafted, and it is
+// said why; a stream that wants none gets none.
+func TestEvolutionKeepsToTheLevel(t *testing.T) {
+	_, c := startApp(t, evolving(t))
+	putClickstream(t, c, nil)
+	full := map[string]any{"kind": "Schema", "subject": "clickstream", "compatibility": "FULL", "schema": json.RawMessage(schemaText(t))}
+	off := map[string]any{"kind": "Stream", "name": "off", "schema": map[string]any{"subject": "clickstream"},
+		"sink": map[string]any{"file": map[string]any{"dir": "off"}}, "evolution": map[string]any{"mode": "off"}}
+	if _, err := c.Apply(t.Context(), []any{full, off}, false); err != nil {
+		t.Fatal(err)
+	}
+	body := []byte(strings.Join(events(t, 1, 20, withField), "\n"))
+	for _, stream := range []string{"off", "clickstream"} {
+		if a, err := c.Ingest(t.Context(), client.Post{Stream: stream, Body: body, Type: client.NDJSON}); err != nil || a.Quarantined != 20 {
+			t.Fatalf("%+v, %v", a, err)
+		}
+	}
+	eventually(t, "a note on the level", func() bool {
+		notes := listProposals(t, c, "").Notes
+		return len(notes) == 1 && notes[0].Path == "/session/consent" && strings.Contains(notes[0].Message, "FULL")
+	})
+	var all proposals
+	if err := adminCall(t, c, http.MethodGet, "/proposals", nil, "", &all); err != nil || len(all.Proposals) != 0 || len(all.Notes) != 1 {
+		t.Errorf("%+v, %v", all, err)
+	}
+}

@@ -1,7 +1,6 @@
 package app_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -121,11 +120,6 @@ func impactOf(t testing.TB, c *client.Client, schema string, query url.Values) (
 	}
 	if err != nil {
 		t.Fatal(err)
-	}
-	if testing.Verbose() {
-		var b bytes.Buffer
-		_ = json.Indent(&b, raw, "", "  ")
-		t.Log(b.String())
 	}
 	return r
 }
