@@ -12,7 +12,7 @@ import (
 func TestKnownFormats(t *testing.T) {
 	checks := map[string]func(string) bool{}
 	var seeds []string
-	for _, f := range knownFormats() {
+	for _, f := range knownFormats {
 		checks[f.name] = FormatCheck(f.name)
 		if checks[f.name] == nil {
 			t.Fatalf("there is no format %s", f.name)
@@ -25,13 +25,13 @@ func TestKnownFormats(t *testing.T) {
 		}
 	}
 	for _, f := range formats() {
-		if !slices.ContainsFunc(knownFormats(), func(k knownFormat) bool { return k.name == f.name }) {
+		if !slices.ContainsFunc(knownFormats, func(k knownFormat) bool { return k.name == f.name }) {
 			t.Errorf("nothing is known of the format %s", f.name)
 		}
 	}
 	rng := rand.New(rand.NewPCG(1, 2))
 	taken := 0
-	for _, f := range knownFormats() {
+	for _, f := range knownFormats {
 		within := regexp.MustCompile(f.within)
 		for range 60_000 / raceShare {
 			s := []rune(pick(rng, seeds))

@@ -6,7 +6,6 @@ import (
 	"math/big"
 	"slices"
 	"strconv"
-	"strings"
 )
 
 // prepare gives every node that is reached from the roots the number of its class: nodes
@@ -95,26 +94,56 @@ func number(keys []string, class []int) int {
 }
 
 // signature is what a node says itself, without the nodes that it names but with their
-// number. An opaque node is like no other.
+// number. An opaque node is like no other, unless it says which are the same.
 func (n *Node) signature(i int) (string, error) {
-	var b strings.Builder
-	switch {
-	case n.Opaque != "" && n.Same != "":
-		fmt.Fprintf(&b, "opaque %q;", n.Same)
-	case n.Opaque != "":
-		fmt.Fprintf(&b, "opaque %d;", i)
+	b := make([]byte, 0, 64)
+	mark := func(letter byte, v int, blank int) {
+		if v != blank {
+			b = append(b, letter)
+			b = strconv.AppendInt(b, int64(v), 10)
+		}
 	}
-	fmt.Fprintf(&b, "%t %d %d,%d,%d,%d,%d,%d %d,%d,%d,%d;", n.Never, n.Types, n.MinLength, n.MaxLength,
-		n.MinItems, n.MaxItems, n.MinProperties, n.MaxProperties, n.MinContains, n.MaxContains, len(n.Prefix), len(n.AllOf))
-	fmt.Fprintf(&b, "%d,%d %t", len(n.AnyOf), len(n.OneOf), n.Unique)
-	for _, sub := range []*Node{n.Not, n.If, n.Then, n.Else, n.Rest, n.Contains, n.Additional, n.Names} {
-		fmt.Fprintf(&b, " %t", sub != nil)
+	texts := func(letter byte, list ...string) {
+		if len(list) > 0 {
+			b = append(b, letter)
+		}
+		for _, s := range list {
+			b = strconv.AppendQuote(b, s)
+		}
 	}
-	for _, r := range []*big.Rat{n.Minimum, n.Maximum, n.ExclusiveMinimum, n.ExclusiveMaximum, n.MultipleOf} {
-		if r == nil {
-			b.WriteString(" -")
-		} else {
-			b.WriteString(" " + r.String())
+	if n.Opaque != "" && n.Same != "" {
+		texts('S', n.Same)
+	} else if n.Opaque != "" {
+		mark('O', i, -1)
+	}
+	if n.Never {
+		b = append(b, 'N')
+	}
+	if n.Unique {
+		b = append(b, 'U')
+	}
+	mark('t', int(n.Types), 0)
+	mark('l', n.MinLength, 0)
+	mark('L', n.MaxLength, -1)
+	mark('i', n.MinItems, 0)
+	mark('I', n.MaxItems, -1)
+	mark('p', n.MinProperties, 0)
+	mark('P', n.MaxProperties, -1)
+	mark('c', n.MinContains, 1)
+	mark('C', n.MaxContains, -1)
+	mark('x', len(n.Prefix), 0)
+	mark('a', len(n.AllOf), 0)
+	mark('y', len(n.AnyOf), 0)
+	mark('o', len(n.OneOf), 0)
+	for k, sub := range []*Node{n.Not, n.If, n.Then, n.Else, n.Rest, n.Contains, n.Additional, n.Names} {
+		if sub != nil {
+			mark('n', k, -1)
+		}
+	}
+	for k, r := range []*big.Rat{n.Minimum, n.Maximum, n.ExclusiveMinimum, n.ExclusiveMaximum, n.MultipleOf} {
+		if r != nil {
+			mark('r', k, -1)
+			texts('=', r.RatString())
 		}
 	}
 	if n.Values != nil {
@@ -127,25 +156,30 @@ func (n *Node) signature(i int) (string, error) {
 			list[i] = key
 		}
 		slices.Sort(list)
-		fmt.Fprintf(&b, " values %q", slices.Compact(list))
+		b = append(b, 'v')
+		texts('=', slices.Compact(list)...)
 	}
 	if n.Pattern != nil {
-		fmt.Fprintf(&b, " pattern %q", n.Pattern.Source)
+		texts('m', n.Pattern.Source)
 	}
 	if n.Format != nil {
-		fmt.Fprintf(&b, " format %q", n.Format.Name)
+		texts('f', n.Format.Name)
 	}
-	fmt.Fprintf(&b, " %q", n.names)
+	texts('k', n.names...)
 	for _, p := range n.Patterns {
-		fmt.Fprintf(&b, " %q", p.Pattern.Source)
+		texts('M', p.Pattern.Source)
 	}
 	required := slices.Clone(n.Required)
 	slices.Sort(required)
-	fmt.Fprintf(&b, " required %q", slices.Compact(required))
+	texts('R', slices.Compact(required)...)
 	for _, d := range n.Dependent {
-		fmt.Fprintf(&b, " %q %q %t", d.Name, d.Required, d.Node != nil)
+		texts('d', d.Name)
+		texts('D', d.Required...)
+		if d.Node != nil {
+			b = append(b, '+')
+		}
 	}
-	return b.String(), nil
+	return string(b), nil
 }
 
 // valueKey is the same text for values that are equal in the sense of JSON Schema.
