@@ -25,7 +25,7 @@ func (e *Engine) acceptAlone(ctx context.Context, s *gateway.Stream) error {
 	limits := s.EvolutionLimits()
 	for _, p := range drafts {
 		now := e.now()
-		if p.Base != s.SchemaVersion || !within(p, limits, now) || slices.ContainsFunc(undone, func(u *Proposal) bool { return share(u, p) }) {
+		if p.Subject != s.Schema.Subject || p.Base != s.SchemaVersion || !within(p, limits, now) || slices.ContainsFunc(undone, func(u *Proposal) bool { return share(u, p) }) {
 			continue
 		}
 		n, err := e.store.acceptedSince(ctx, s.Name, Auto, now.Add(-24*time.Hour))
@@ -50,7 +50,7 @@ func (e *Engine) acceptAlone(ctx context.Context, s *gateway.Stream) error {
 
 // share says whether two proposals have an edit in common.
 func share(a, b *Proposal) bool {
-	return slices.ContainsFunc(a.keys(), func(key string) bool { return slices.Contains(b.keys(), key) })
+	return a.Subject == b.Subject && slices.ContainsFunc(a.keys(), func(key string) bool { return slices.Contains(b.keys(), key) })
 }
 
 // within says whether a draft may be accepted without a person.

@@ -363,3 +363,41 @@ func TestLateEntries(t *testing.T) {
 	}
 	wait(31, func() error { return w.engine.Look(ctx) })
 }
+
+// A draft ends with what it is about: when the stream is judged by another subject, and when
+// it is gone; until then it cannot be accepted.
+func TestDraftsEndWithTheirStream(t *testing.T) {
+	w := begin(t, "")
+	defer w.close()
+	ctx := t.Context()
+	one := func(state evolution.State) evolution.Proposal {
+		t.Helper()
+		if err := w.engine.Look(ctx); err != nil {
+			t.Fatal(err)
+		}
+		page, err := w.engine.List(ctx, "s", state)
+		if err != nil || len(page.Proposals) == 0 {
+			t.Fatalf("%+v, %v", page, err)
+		}
+		return page.Proposals[0]
+	}
+	p := one(evolution.Draft)
+	s := gateway.Stream{Name: "s", Schema: &gateway.SchemaRef{Subject: "other"}, Sink: gateway.SinkSpec{File: &gateway.FileSink{Dir: "s", Format: gateway.FormatEvent}}}
+	w.put(catalog.Resource{Kind: catalog.KindSchema, Name: "other", Schema: json.RawMessage(strict)}, catalog.Resource{Kind: catalog.KindStream, Name: "s", Stream: s})
+	if _, err := w.engine.Accept(ctx, p.ID, evolution.Decision{Who: "ana"}); !errors.Is(err, evolution.ErrConflict) {
+		t.Errorf("accepted for a stream that is judged by another subject: %v", err)
+	}
+	if gone := one(evolution.Superseded); gone.ID != p.ID || gone.Why != "the stream is judged by other now" {
+		t.Errorf("%+v", gone)
+	}
+	next := one(evolution.Draft)
+	if next.Subject != "other" {
+		t.Errorf("%+v", next)
+	}
+	if _, err := w.catalog.Apply(ctx, []catalog.Change{{Resource: catalog.Resource{Kind: catalog.KindStream, Name: "s"}, Delete: true}}, catalog.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if gone := one(evolution.Superseded); gone.ID != next.ID || gone.Why != "the stream is gone" {
+		t.Errorf("%+v", gone)
+	}
+}

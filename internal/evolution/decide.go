@@ -54,8 +54,13 @@ func (e *Engine) Accept(ctx context.Context, id string, d Decision) (Proposal, e
 	return *p, e.finishAccepting(ctx, p)
 }
 
-// current says whether the base of a draft is still the latest version.
+// current says whether the stream of a draft is still judged by its subject, and the base is
+// the latest version.
 func (e *Engine) current(ctx context.Context, p *Proposal) error {
+	active, ok := e.conf.Catalog.Active(p.Stream)
+	if !ok || active.Stream.Schema == nil || active.Stream.Schema.Subject != p.Subject {
+		return fmt.Errorf("%w: stream %s is not judged by %s any more", ErrConflict, p.Stream, p.Subject)
+	}
 	latest, err := e.conf.Catalog.Schemas().Get(ctx, p.Subject, 0)
 	if err == nil && latest.Number != p.Base {
 		err = fmt.Errorf("%w: version %d of %s; the proposal is made anew on it in a moment", ErrConflict, latest.Number, p.Subject)
@@ -95,7 +100,9 @@ func (e *Engine) put(ctx context.Context, p *Proposal, after int, document []byt
 		return 0, err
 	}
 	versions, err := e.conf.Catalog.Schemas().Versions(ctx, p.Subject)
-	if err != nil {
+	if errors.Is(err, schemas.ErrNotFound) {
+		return 0, fmt.Errorf("%w: there is none: %w", ErrConflict, err)
+	} else if err != nil {
 		return 0, err
 	}
 	for _, v := range versions {

@@ -54,9 +54,17 @@ func (e *Engine) renew(ctx context.Context, s *gateway.Stream, t *tally) (decide
 	if err != nil {
 		return false, err
 	}
+	// Those of another subject make room for their like first.
+	foreign := func(p *Proposal) bool { return p.Subject != t.base.Subject }
+	if err := e.supersede(ctx, t, slices.DeleteFunc(slices.Clone(open), func(p *Proposal) bool { return !foreign(p) }), nil, nil); err != nil {
+		return false, err
+	}
+	open = slices.DeleteFunc(open, foreign)
 	kept, ended := map[string]bool{}, map[string]string{}
 	for _, c := range chosen {
-		if slices.ContainsFunc(rejected, func(p *Proposal) bool { return subset(p.keys(), c.keys) }) {
+		if slices.ContainsFunc(rejected, func(p *Proposal) bool {
+			return p.Subject == t.base.Subject && subset(p.keys(), c.keys)
+		}) {
 			continue
 		}
 		var was *Proposal
@@ -172,7 +180,8 @@ func (e *Engine) supersede(ctx context.Context, t *tally, open []*Proposal, kept
 	for _, p := range open {
 		_, asked := t.claims[signature(p.keys())]
 		why, over := ended[p.ID]
-		if kept[p.ID] || !over && p.Base == t.base.Number && (asked || t.partial) {
+		same := p.Base == t.base.Number && p.Subject == t.base.Subject
+		if kept[p.ID] || !over && same && (asked || t.partial) {
 			continue
 		}
 		p.State, p.Updated, p.Decided = Superseded, e.conf.Clock().UTC(), e.conf.Clock().UTC()
@@ -180,7 +189,9 @@ func (e *Engine) supersede(ctx context.Context, t *tally, open []*Proposal, kept
 		switch {
 		case over:
 			p.Why = why
-		case p.Base != t.base.Number:
+		case p.Subject != t.base.Subject:
+			p.Why = fmt.Sprintf("the stream is judged by %s now", t.base.Subject)
+		case !same:
 			p.Why = fmt.Sprintf("version %d of %s came meanwhile, and it does not follow from that", t.base.Number, p.Subject)
 		}
 		if err := e.store.save(ctx, p, Draft); err != nil && !errors.Is(err, ErrState) {

@@ -181,7 +181,7 @@ func (e *Engine) Look(ctx context.Context) error {
 	if err = errors.Join(err, listErr, countErr); listErr != nil || countErr != nil {
 		return err
 	}
-	e.forget(streams)
+	err = errors.Join(err, e.forget(ctx, streams))
 	for i := range streams {
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -204,16 +204,28 @@ func total(counts []quarantine.Count, stream string) (n [3]int64) {
 	return n
 }
 
-// forget lets go of what was known of streams that are gone.
-func (e *Engine) forget(streams []gateway.Stream) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+// forget lets go of what was known of streams that are gone, and ends their drafts.
+func (e *Engine) forget(ctx context.Context, streams []gateway.Stream) error {
 	for name := range e.seen {
-		if !slices.ContainsFunc(streams, func(s gateway.Stream) bool { return s.Name == name }) {
-			delete(e.seen, name)
-			delete(e.notes, name)
+		if slices.ContainsFunc(streams, func(s gateway.Stream) bool { return s.Name == name }) {
+			continue
 		}
+		drafts, err := e.store.list(ctx, name, Draft)
+		if err != nil {
+			return err
+		}
+		for _, p := range drafts {
+			p.State, p.Why, p.Decided = Superseded, "the stream is gone", e.now()
+			if err := e.store.save(ctx, p, Draft); err != nil && !errors.Is(err, ErrState) {
+				return err
+			}
+		}
+		delete(e.seen, name)
+		e.mu.Lock()
+		delete(e.notes, name)
+		e.mu.Unlock()
 	}
+	return nil
 }
 
 // lookAt looks at one stream, if there is reason to. A look that took long is not repeated
