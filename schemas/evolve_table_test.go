@@ -82,7 +82,7 @@ func accepts(t *testing.T, s *Schema, payload []byte) bool {
 // How many events of each version a row is attacked with, and a pair of published schemas.
 const (
 	attackRounds     = 200
-	attackRoundsPair = 5_000
+	attackRoundsPair = 2_000
 )
 
 // pairsFolder names the variable with the folder of scripts/compare-jsonsubschema/pairs.py.
