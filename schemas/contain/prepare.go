@@ -108,7 +108,7 @@ func (n *Node) signature(i int) (string, error) {
 			b = append(b, letter)
 		}
 		for _, s := range list {
-			b = strconv.AppendQuote(b, s)
+			b = strconv.AppendQuote(slices.Grow(b, len(s)+8), s) // by itself it would grow by no more than it needs
 		}
 	}
 	if n.Opaque != "" && n.Same != "" {
@@ -195,7 +195,7 @@ func appendKey(b []byte, v any) ([]byte, error) {
 	case bool:
 		return strconv.AppendBool(b, v), nil
 	case string:
-		return strconv.AppendQuote(b, v), nil
+		return strconv.AppendQuote(slices.Grow(b, len(v)+8), v), nil
 	case json.Number:
 		r, ok := new(big.Rat).SetString(v.String())
 		if !ok {
@@ -215,7 +215,7 @@ func appendKey(b []byte, v any) ([]byte, error) {
 	case map[string]any:
 		b = append(b, '{')
 		for _, name := range sortedNames(v) {
-			b = append(strconv.AppendQuote(b, name), ':')
+			b = append(strconv.AppendQuote(slices.Grow(b, len(name)+8), name), ':')
 			var err error
 			if b, err = appendKey(b, v[name]); err != nil {
 				return nil, err
