@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -27,6 +26,8 @@ type compared struct {
 	Doubts  []shownDoubt   `json:"doubts"`
 	// Impact is what it would do to real traffic, where that was asked for.
 	Impact *client.Impact `json:"impact,omitempty"`
+
+	file schemaFile // NEW
 }
 
 // filePlace is where something stands in a schema's file; line 0 is nowhere.
@@ -72,7 +73,9 @@ func (e *env) schemaCheckCmd() *cobra.Command {
 		Short: "Say whether a new version of a schema is compatible, with a proof",
 		Long: `Check compares schemas in files: NEW with OLD or, if there are several, which are given
 the oldest first, with all of them. No server is needed. With --subject it compares NEW
-with the versions that a server has, under the level that is set there.
+with the versions that a server has, under the level that is set there. A subject that the
+server does not have is a slip of the pen, unless --allow-first says that NEW may be its
+first version.
 
   BACKWARD   what OLD accepts, NEW accepts: consumers can go first (default)
   FORWARD    what NEW accepts, OLD accepts: producers can go first
@@ -105,6 +108,7 @@ Exit codes: 0 compatible, 1 incompatible or an event that passes would be refuse
 	f.StringVar(&o.level, "level", "", "the level; default BACKWARD, with several OLD BACKWARD_TRANSITIVE, with --subject what the server has")
 	f.BoolVar(&o.allowUnknown, "allow-unknown", false, "exit code 0 also where it cannot be decided")
 	f.StringVar(&o.subject, "subject", "", "compare with the versions of this subject on the server")
+	f.BoolVar(&o.allowFirst, "allow-first", false, "with --subject, exit code 0 also where the server has no such subject")
 	f.IntVar(&o.recent, "against-recent", 0, "with --subject, try NEW also on so many of the events that its streams accepted last, and on the quarantine")
 	f.StringVar(&o.stream, "stream", "", "with --against-recent, on this stream's events alone")
 	f.BoolVar(&o.payloads, "payloads", false, "with --against-recent, show the payloads of examples")
@@ -117,6 +121,7 @@ Exit codes: 0 compatible, 1 incompatible or an event that passes would be refuse
 type schemaCheckOptions struct {
 	level, subject string
 	allowUnknown   bool
+	allowFirst     bool
 	recent         int
 	stream         string
 	payloads       bool
@@ -134,6 +139,8 @@ func (e *env) schemaCheck(ctx context.Context, args []string, o schemaCheckOptio
 		return usage("--against-recent needs --subject: the server has the events")
 	case o.recent == 0 && (o.stream != "" || o.payloads):
 		return usage("--stream and --payloads go with --against-recent")
+	case o.allowFirst && o.subject == "":
+		return usage("--allow-first goes with --subject")
 	}
 	var c compared
 	if o.subject != "" {
@@ -202,7 +209,7 @@ func (e *env) compareFiles(paths []string, level schemas.Level) (compared, error
 
 // compareSchemas compares, and finds in the files what the answer is about.
 func compareSchemas(level schemas.Level, earlier []schemaFile, newer schemaFile) (compared, error) {
-	c := compared{Level: level, New: newer.name, Earlier: []string{}, Breaks: []shownBreak{}, Doubts: []shownDoubt{}}
+	c := compared{Level: level, New: newer.name, Earlier: []string{}, Breaks: []shownBreak{}, Doubts: []shownDoubt{}, file: newer}
 	var compiled []*schemas.Schema
 	for _, f := range earlier {
 		c.Earlier = append(c.Earlier, f.name)
@@ -424,39 +431,4 @@ func prettyJSON(raw []byte) string {
 		return string(raw)
 	}
 	return b.String()
-}
-
-// annotate writes what GitHub Actions shows at the lines of a change.
-func (e *env) annotate(c compared) error {
-	var err error
-	write := func(kind string, at filePlace, title, text string) {
-		place := ""
-		if at.File != "" && at.Line > 0 {
-			place = fmt.Sprintf(" file=%s,line=%d,col=%d,title=%s", githubProperty(at.File), at.Line, at.Column, githubProperty(title))
-		} else {
-			place = " title=" + githubProperty(title)
-		}
-		_, werr := fmt.Fprintf(e.stdout, "::%s%s::%s\n", kind, place, githubData(text))
-		err = errors.Join(err, werr)
-	}
-	for _, b := range c.Breaks {
-		accepts, refuses := b.sides(c.New)
-		write("error", b.filePlace, "not "+string(c.Level)+" compatible",
-			fmt.Sprintf("accepted by %s, refused by %s because %s: %s", accepts, refuses, b.reason(), b.Witness))
-	}
-	for _, d := range c.Doubts {
-		write("warning", d.filePlace, string(c.Level)+" could not be decided", d.Message)
-	}
-	if len(c.Breaks)+len(c.Doubts) == 0 {
-		write("notice", filePlace{}, string(c.Level)+" compatible", c.claim())
-	}
-	return err
-}
-
-func githubData(s string) string {
-	return strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A").Replace(s)
-}
-
-func githubProperty(s string) string {
-	return strings.NewReplacer(":", "%3A", ",", "%2C").Replace(githubData(s))
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -46,6 +47,11 @@ func (e *env) compareWithServer(ctx context.Context, args []string, level schema
 		return c, err
 	}
 	err = e.withServer(impatient, func(cl *client.Client) error {
+		if !o.allowFirst {
+			if err := hasSubject(ctx, cl, subject, file.name); err != nil {
+				return err
+			}
+		}
 		found, err := cl.CheckSchema(ctx, subject, body)
 		if err != nil {
 			return file.refused(err)
@@ -62,6 +68,29 @@ func (e *env) compareWithServer(ctx context.Context, args []string, level schema
 		return nil
 	})
 	return c, err
+}
+
+// hasSubject refuses a subject that the server does not have: with nothing to compare with
+// everything is compatible, and a slip of the pen would switch a check off.
+func hasSubject(ctx context.Context, c *client.Client, subject, name string) error {
+	_, err := c.Schema(ctx, subject, 0)
+	if isNotFound(err) {
+		return usage("--subject %s: the server has no such subject%s\n--allow-first takes %s for its first version", subject, nearest(subject, subjects(ctx, c)), name)
+	}
+	return err
+}
+
+// subjects are those of the server, as far as one page tells.
+func subjects(ctx context.Context, c *client.Client) (all []string) {
+	raw, _, err := c.Get(ctx, "schemas", "", url.Values{"limit": {"1000"}})
+	var page struct{ Schemas []struct{ Subject string } }
+	if err != nil || json.Unmarshal(raw, &page) != nil {
+		return nil
+	}
+	for _, s := range page.Schemas {
+		all = append(all, s.Subject)
+	}
+	return all
 }
 
 // refused makes a refusal of the schema an error of the file, with its places.
@@ -82,7 +111,7 @@ func (f schemaFile) refused(err error) error {
 func (f schemaFile) compared(found client.SchemaCheck, subject string) compared {
 	c := compared{
 		Answer: schemas.Answer(found.Answer), Level: schemas.Level(found.Level), New: f.name,
-		Earlier: []string{}, Breaks: []shownBreak{}, Doubts: []shownDoubt{},
+		Earlier: []string{}, Breaks: []shownBreak{}, Doubts: []shownDoubt{}, file: f,
 	}
 	name := func(version int) string { return fmt.Sprintf("%s version %d", subject, version) }
 	for _, v := range found.Against {
