@@ -66,6 +66,9 @@ const (
 type Comparison struct {
 	Answer Answer  `json:"answer"`
 	Breaks []Break `json:"breaks,omitempty"` // why it is incompatible
+	// More says that there may be breaks that are not listed: at most 20 are, in one
+	// direction and against one version, and looking for them takes a bounded time.
+	More   bool    `json:"more,omitempty"`
 	Doubts []Doubt `json:"doubts,omitempty"` // what could not be decided
 }
 

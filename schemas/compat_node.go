@@ -18,7 +18,9 @@ type nodes struct {
 	inPlace  map[*jsonschema.Schema]int // 1: being looked at, 2: free of cycles, 3: on one
 	patterns map[string]*contain.Pattern
 	formats  map[string]*contain.Format
-	loops    bool // some schema leads back to itself without a step into the value
+	// context names a reference of which what it leads to, or whether it leads anywhere,
+	// depends on the way to it, so that it cannot be asked for on its own.
+	context string
 }
 
 // nodes makes the nodes of the schema.
@@ -49,7 +51,7 @@ func (b *nodes) node(s *jsonschema.Schema) *contain.Node {
 	case s.Bool != nil:
 		n.Never = !*s.Bool
 	case b.cyclic(s):
-		b.loops = true
+		b.context = "$ref"
 		b.opaque(n, s, "$ref")
 	default:
 		b.fill(n, s)
@@ -123,6 +125,7 @@ func (b *nodes) fillAny(n *contain.Node, s *jsonschema.Schema) {
 		if targets = slices.Compact(targets); len(targets) == 1 {
 			n.AllOf = append(n.AllOf, b.node(targets[0]))
 		} else {
+			b.context = "$dynamicRef"
 			b.beside(n, s, "$dynamicRef")
 		}
 	}

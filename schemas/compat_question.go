@@ -2,6 +2,7 @@ package schemas
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -46,23 +47,28 @@ func (q *question) ask(c *Comparison) {
 		if answer.Verdict == contain.Found {
 			brk, ok = q.proof(answer.Value)
 		}
+		context := cmp.Or(accepts.context, refuses.context)
 		switch {
-		case answer.Verdict == contain.Empty || found > 0 && !ok:
+		case answer.Verdict == contain.Empty && (context == "" || found > 0):
+			return
+		case found > 0 && !ok:
+			c.More = true
 			return
 		case answer.Verdict == contain.Unknown:
 			c.Doubts = append(c.Doubts, q.doubt(answer.Doubt))
 			return
-		case !ok && (accepts.loops || refuses.loops):
-			c.Doubts = append(c.Doubts, q.doubt(contain.Doubt{Construct: "$ref", Message: "a schema leads back to itself without a step into the event"}))
+		case !ok && context != "":
+			c.Doubts = append(c.Doubts, q.doubt(contain.Doubt{Construct: context, Message: "what the reference leads to depends on the way to it"}))
 			return
 		case !ok:
 			c.Doubts = append(c.Doubts, q.doubt(contain.Doubt{Construct: "witness", Message: "an event was found that the schema library judges otherwise; please report it"}))
 			return
 		}
 		if c.Breaks = append(c.Breaks, brk); may <= 0 || q.steps <= 0 {
-			return
+			break
 		}
 	}
+	c.More = true
 }
 
 func (q *question) doubt(d contain.Doubt) Doubt {
@@ -123,7 +129,22 @@ func keywordOf(r lazaret.Reason) (d dropped) {
 	case r.Code != lazaret.SchemaCode(d.keyword): // a schema that is false
 		d.pointer, d.keyword = r.SchemaPath, "false"
 	}
+	// What stands below one of these refuses more if it says less: leave that out whole.
+	path := tokens(strings.TrimPrefix(d.pointer, rootURL+"#"))
+	for i, token := range path {
+		named := i > 0 && keywordShapes[path[i-1]] == holdsMap && (i < 2 || keywordShapes[path[i-2]] != holdsMap)
+		if !named && (token == "oneOf" || token == "not" || token == "if") && strings.HasPrefix(d.pointer, "/") {
+			return dropped{pointer: pointerOf(path[:i]), keyword: token}
+		}
+	}
 	return d
+}
+
+func pointerOf(path []string) (pointer string) {
+	for _, token := range path {
+		pointer += "/" + escape(token)
+	}
+	return pointer
 }
 
 // drop takes keywords out of the nodes that say them.
@@ -193,7 +214,7 @@ func (s *Schema) keyword(path, place string) json.RawMessage {
 	if root == nil {
 		return nil
 	}
-	at, ok := root.onPlace(root.value, tokens(place), 64)
+	at, ok := s.onPlace(root, root.value, tokens(place), 64)
 	if obj, is := at.(map[string]any); ok && is {
 		if v, ok := obj[name]; ok {
 			if raw, err := json.Marshal(v); err == nil {
@@ -204,14 +225,21 @@ func (s *Schema) keyword(path, place string) json.RawMessage {
 	return nil
 }
 
-// onPlace follows properties, items and local references from a schema to that of a place.
-func (d *document) onPlace(v any, path []string, deep int) (any, bool) {
+// onPlace follows properties, items and references from a schema in a document to that of a
+// place.
+func (s *Schema) onPlace(d *document, v any, path []string, deep int) (any, bool) {
 	obj, ok := v.(map[string]any)
 	if !ok || deep == 0 {
 		return v, ok && len(path) == 0
 	}
-	if ref, ok := obj["$ref"].(string); ok && strings.HasPrefix(ref, "#/") {
-		return d.onPlace(resolvePointer(d.value, tokens(fragment(ref))), path, deep-1)
+	if ref, ok := obj["$ref"].(string); ok {
+		url, _, _ := strings.Cut(ref, "#")
+		if other := s.source.documents[url]; other != nil && url != "" {
+			d = other
+		} else if url != "" {
+			return nil, false
+		}
+		return s.onPlace(d, resolvePointer(d.value, tokens(fragment(ref))), path, deep-1)
 	}
 	if len(path) == 0 {
 		return v, true
@@ -227,7 +255,7 @@ func (d *document) onPlace(v any, path []string, deep int) (any, bool) {
 			}
 		}
 		if there {
-			return d.onPlace(sub, path[1:], deep-1)
+			return s.onPlace(d, sub, path[1:], deep-1)
 		}
 	}
 	return nil, false

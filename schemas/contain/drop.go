@@ -61,6 +61,8 @@ func (n *Node) Drop(keyword, name string) bool {
 		n.OneOf = nil
 	case "not":
 		n.Not = nil
+	case "if":
+		n.If = nil
 	case "false":
 		*n = *blank
 		n.Where = was.Where

@@ -20,6 +20,11 @@ func (s *solver) finish(lf *leaf) outcome {
 		o = s.finishArray(lf)
 	}
 	lf.near = nil
+	if o.verdict == isUnknown && o.doubt.Where == "" {
+		d := *o.doubt
+		d.Where = s.where(lf.goal)
+		o.doubt = &d
+	}
 	if o.verdict != isFound {
 		return o
 	}
@@ -34,6 +39,17 @@ func (s *solver) finish(lf *leaf) outcome {
 		return d
 	}
 	return doubt("values", "the value that was found is one of those that are left out")
+}
+
+// where is the place of a schema that a goal is about: of one that is to refuse, if there is
+// one.
+func (s *solver) where(goal []lit) (place string) {
+	for _, l := range goal {
+		if at := s.node(l).Where; at != "" && (place == "" || l.negated()) {
+			place = at
+		}
+	}
+	return place
 }
 
 // size counts the parts of a value, up to about a thousand.

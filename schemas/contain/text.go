@@ -149,13 +149,12 @@ func (t *texts) findOfFormat(s string, b *budget) outcome {
 			return empty // every member of the larger set was tried
 		}
 	}
-	f := t.formats[0]
-	return doubt("format", "whether a string "+t.asks()+" exists could not be decided: of the format "+f.Name+" only single strings can be asked for")
+	return doubt("format", "it could not be decided whether there is a string "+t.asks()+": only single strings can be asked whether they are of a format")
 }
 
 // asks says what is asked of a string, in a person's words.
 func (t *texts) asks() string {
-	var list []string
+	var list, more []string
 	for _, f := range t.formats {
 		if f.not {
 			list = append(list, "not of the format "+f.Name)
@@ -165,12 +164,15 @@ func (t *texts) asks() string {
 	}
 	for _, p := range t.patterns {
 		if p.not {
-			list = append(list, "that does not match "+p.Source)
+			more = append(more, "does not match "+p.Source)
 		} else {
-			list = append(list, "that matches "+p.Source)
+			more = append(more, "matches "+p.Source)
 		}
 	}
-	return strings.Join(list, " and ")
+	if len(more) == 0 {
+		return strings.Join(list, " and ")
+	}
+	return strings.Join(list, " and ") + " that " + strings.Join(more, " and ")
 }
 
 // product is the automata of several patterns, side by side, and the texts left out.
