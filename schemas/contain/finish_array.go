@@ -1,6 +1,9 @@
 package contain
 
-import "slices"
+import (
+	"math/bits"
+	"slices"
+)
 
 // itemGoal is what the nodes of the leaf say of the item at an index.
 func (s *solver) itemGoal(lf *leaf, i int) (goal []lit) {
@@ -32,6 +35,8 @@ type demand struct {
 	from  int
 	exact bool // at from itself
 	lits  []lit
+	// again says that it is the demand before once more: at an index after that one's.
+	again bool
 }
 
 // finishArray looks for an array.
@@ -45,62 +50,82 @@ func (s *solver) finishArray(lf *leaf) outcome {
 	}
 	var demands []demand
 	for _, f := range a.items {
-		demands = append(demands, demand{f.n, f.op == opItem, f.lits})
+		demands = append(demands, demand{from: f.n, exact: f.op == opItem, lits: f.lits})
 	}
 	for _, f := range a.least {
 		if f.n > maxDemands {
 			return doubt("contains", "too many items are asked for")
 		}
-		for range f.n {
-			demands = append(demands, demand{lits: []lit{f.lit}})
+		for i := range f.n {
+			demands = append(demands, demand{lits: []lit{f.lit}, again: i > 0})
 		}
 	}
 	if len(demands) > maxDemands {
 		return doubt("items", "too many items are asked for")
 	}
-	var all []lit // what no item is to be, as far as possible
-	some := false
-	for _, f := range a.most {
-		all = append(all, f.lit.complement())
-		some = some || f.n > 0
-	}
-	o := s.arrays(lf, demands, func(int) []lit { return all })
-	if o.verdict == isFound || !some {
-		return o
-	}
-	// Some items may be what contains asks for: those at the front, say.
-	least := maxDemands
-	var none []lit
+	var none []lit // what no item is to be
+	var few []fact // what only some are
 	for _, f := range a.most {
 		if f.n == 0 {
 			none = append(none, f.lit.complement())
 		} else {
-			least = min(least, f.n)
+			few = append(few, f)
 		}
 	}
-	for free := least; free > 0; free-- {
-		front := func(i int) []lit {
-			if i < free {
-				return none
-			}
-			return all
-		}
-		if o := s.arrays(lf, demands, front); o.verdict == isFound && s.allHold(lf.goal, o.value) {
-			return o
-		}
+	switch {
+	case len(few) == 0:
+		return s.arrays(lf, demands, 0, func(int) []lit { return none })
+	case len(few) == 1 && few[0].n <= maxFew && lf.prefix() <= maxFew:
+		return s.fewItems(lf, demands, none, few[0])
 	}
 	// If there is nothing without the bounds, there is nothing.
-	if o := s.arrays(lf, demands, func(int) []lit { return none }); o.verdict == isEmpty || o.verdict == isFound && s.allHold(lf.goal, o.value) {
+	if o := s.arrays(lf, demands, 0, func(int) []lit { return none }); o.verdict == isEmpty || o.verdict == isFound && s.allHold(lf.goal, o.value) {
+		return o
+	}
+	for _, f := range few {
+		none = append(none, f.lit.complement())
+	}
+	if o := s.arrays(lf, demands, 0, func(int) []lit { return none }); o.verdict == isFound {
 		return o
 	}
 	return doubt("maxContains", "whether so few items can match could not be decided")
 }
 
-// arrays looks for an array whose items have what the leaf, the demands and also say.
-func (s *solver) arrays(lf *leaf, demands []demand, also func(i int) []lit) outcome {
+// maxFew bounds the items that are told apart by whether they match contains.
+const maxFew = 6
+
+// fewItems looks for an array of which no more than f.n items have the literal. Each item has
+// it or its complement: all ways to say which of those in the prefix have it, and how many
+// of the others, are tried.
+func (s *solver) fewItems(lf *leaf, demands []demand, none []lit, f fact) outcome {
+	p := lf.prefix()
+	yes, no := with(none, f.lit), with(none, f.lit.complement())
+	o := empty
+	for set := range 1 << p {
+		for more := 0; more <= f.n-bits.OnesCount(uint(set)); more++ {
+			if !s.budget.use(1) {
+				return overBudget
+			}
+			also := func(i int) []lit {
+				if i < p && set>>i&1 == 1 || i >= p && i < p+more {
+					return yes
+				}
+				return no
+			}
+			if o = o.or(s.arrays(lf, demands, more, also)); o.verdict == isFound {
+				return o
+			}
+		}
+	}
+	return o
+}
+
+// arrays looks for an array whose items have what the leaf, the demands and also say, which
+// says the same of all items from so many beyond the prefix on.
+func (s *solver) arrays(lf *leaf, demands []demand, beyond int, also func(i int) []lit) outcome {
 	a := &lf.array
 	p := lf.prefix()
-	most := max(a.min, p) + len(demands)
+	most := max(a.min, p+beyond) + len(demands)
 	if a.pair {
 		most += 2
 	}
@@ -112,8 +137,8 @@ func (s *solver) arrays(lf *leaf, demands []demand, also func(i int) []lit) outc
 		if !s.budget.use(1) {
 			return overBudget
 		}
-		t := &try{s: s, lf: lf, length: length, prefix: p, also: also, asked: map[int][]lit{}}
-		if o = o.or(t.place(demands)); o.verdict == isFound {
+		t := &try{s: s, lf: lf, length: length, prefix: p, beyond: beyond, also: also, asked: map[int][]lit{}}
+		if o = o.or(t.place(demands, -1)); o.verdict == isFound {
 			return o
 		}
 	}
@@ -126,6 +151,7 @@ type try struct {
 	lf     *leaf
 	length int
 	prefix int
+	beyond int // items after the prefix of which also says something of its own
 	also   func(i int) []lit
 	asked  map[int][]lit // by index, beside what the nodes say
 }
@@ -135,37 +161,42 @@ func (t *try) goal(i int) []lit {
 	return normal(append(goal, t.asked[i]...))
 }
 
-// place gives each demand each index that it can have.
-func (t *try) place(demands []demand) outcome {
+// place gives each demand each index that it can have; before is that of the one before.
+func (t *try) place(demands []demand, before int) outcome {
 	if len(demands) == 0 {
 		return t.fill()
 	}
 	d := demands[0]
 	o := empty
-	fresh := false // an index beyond the prefix that nothing is asked of was tried
-	last := t.length - 1
+	fresh := -1 // the last index beyond the prefix that nothing is asked of and that was tried
+	first, last := d.from, t.length-1
 	if d.exact {
 		last = d.from
 	}
-	for i := d.from; i <= last; i++ {
+	if d.again {
+		first = before + 1
+	}
+	for i := first; i <= last; i++ {
 		if !t.s.budget.use(1) {
 			return overBudget
 		}
 		if i >= t.prefix && len(t.asked[i]) == 0 && !d.exact {
-			if fresh {
-				if i > t.prefix+maxDemands {
+			if fresh >= 0 && slices.Equal(t.also(i), t.also(fresh)) {
+				if i > t.prefix+t.beyond+maxDemands {
 					break
 				}
 				continue
 			}
-			fresh = true
+			fresh = i
 		}
-		before := t.asked[i]
-		t.asked[i] = append(slices.Clip(before), d.lits...)
+		was := t.asked[i]
+		t.asked[i] = append(slices.Clip(was), d.lits...)
 		if t.s.solve(t.goal(i)).verdict != isEmpty {
-			o = o.or(t.place(demands[1:]))
+			o = o.or(t.place(demands[1:], i))
 		}
-		t.asked[i] = before
+		if t.asked[i] = was; was == nil {
+			delete(t.asked, i)
+		}
 		if o.verdict == isFound {
 			return o
 		}
@@ -186,22 +217,16 @@ func (t *try) items(same map[int]any) outcome {
 	list := make([]any, t.length)
 	unknown := empty
 	goals := map[string]outcome{}
-	var first []lit
-	alike := true
 	for i := range list {
 		if v, ok := same[i]; ok {
 			list[i] = v
 			continue
 		}
-		if i > t.prefix && i > 0 && len(t.asked) == 0 && !t.lf.array.unique && same == nil && len(t.also(i)) == len(t.also(i-1)) {
+		if i > t.prefix && i > 0 && len(t.asked) == 0 && !t.lf.array.unique && same == nil && slices.Equal(t.also(i), t.also(i-1)) {
 			list[i] = list[i-1] // as the one before
 			continue
 		}
 		goal := t.goal(i)
-		if i == 0 {
-			first = goal
-		}
-		alike = alike && slices.Equal(goal, first)
 		key := keyOf(goal, anyKind)
 		o, ok := goals[key]
 		if !ok {
@@ -220,14 +245,13 @@ func (t *try) items(same map[int]any) outcome {
 		return unknown
 	}
 	if t.lf.array.unique {
-		return t.differ(list, alike)
+		return t.differ(list)
 	}
 	return found(list)
 }
 
-// differ makes the items different from one another; alike says that the same is asked of
-// all of them.
-func (t *try) differ(list []any, alike bool) outcome {
+// differ makes the items different from one another.
+func (t *try) differ(list []any) outcome {
 	seen := map[string]bool{}
 	for i, v := range list {
 		key, err := valueKey(v)
@@ -242,8 +266,8 @@ func (t *try) differ(list []any, alike bool) outcome {
 			switch o := t.s.solve(with(t.goal(i), negative(taken))); {
 			case o.verdict == isFound:
 				list[i] = o.value
-			case o.verdict == isEmpty && alike:
-				return empty // there are no more values than those before
+			case o.verdict == isEmpty && t.exhausted(list[:i], i):
+				return empty
 			default:
 				return doubt("uniqueItems", "whether there are enough different items could not be decided")
 			}
@@ -256,10 +280,24 @@ func (t *try) differ(list []any, alike bool) outcome {
 	return found(list)
 }
 
+// exhausted says whether those of the items before of which the same is asked as of the
+// next have all the values that there are.
+func (t *try) exhausted(before []any, next int) bool {
+	goal := t.goal(next)
+	var same []any
+	for i, v := range before {
+		if slices.Equal(t.goal(i), goal) {
+			same = append(same, v)
+		}
+	}
+	taken, ok := t.s.oneOfValues(same)
+	return ok && t.s.solve(with(goal, negative(taken))).verdict == isEmpty
+}
+
 // fillPair finds the items where two are to be equal.
 func (t *try) fillPair() outcome {
 	o := empty
-	last := min(t.length, t.prefix+len(t.asked)+2)
+	last := min(t.length, t.prefix+t.beyond+len(t.asked)+2)
 	for k := 1; k < last; k++ {
 		for i := range k {
 			if !t.s.budget.use(1) {

@@ -106,6 +106,9 @@ func (s *solver) cells(lf *leaf, class *nameClass, lits []lit, known []string) (
 			for _, p := range class.besides.Patterns {
 				add(p.Pattern)
 			}
+			known = slices.Concat(known, sortedNames(class.besides.Properties))
+			slices.Sort(known)
+			known = slices.Compact(known)
 		}
 	}
 	if len(patterns) > maxSigns {

@@ -13,7 +13,6 @@ type leaf struct {
 	ors    []either
 	values []any // if listed, the only values
 	listed bool
-	not    []any // values that it is not
 	opaque *Node // something that the facts do not tell of
 	// near is a value that is good but for the disjunctions; nil if none is known.
 	near *outcome
@@ -54,7 +53,7 @@ func newLeaf(kind Types, goal []lit) *leaf {
 // clone is a copy that can be changed without changing the original.
 func (lf *leaf) clone() *leaf {
 	c := *lf
-	c.lits, c.ors, c.not = slices.Clip(c.lits), slices.Clip(c.ors), slices.Clip(c.not)
+	c.lits, c.ors = slices.Clip(c.lits), slices.Clip(c.ors)
 	c.texts.patterns, c.texts.formats, c.texts.not = slices.Clip(c.texts.patterns), slices.Clip(c.texts.formats), slices.Clip(c.texts.not)
 	c.numbers.multiples, c.numbers.notMultiples, c.numbers.not = slices.Clip(c.numbers.multiples), slices.Clip(c.numbers.notMultiples), slices.Clip(c.numbers.not)
 	c.object.nodes, c.object.some = slices.Clip(c.object.nodes), slices.Clip(c.object.some)
@@ -107,7 +106,7 @@ func (s *solver) apply(lf *leaf, f fact) bool {
 	case opNotValues:
 		for _, v := range f.node.Values {
 			if kindOf(v) == lf.kind {
-				lf.leaveOut(v)
+				s.leaveOut(lf, f.node, v)
 			}
 		}
 	case opOpaque:
@@ -134,16 +133,45 @@ func (s *solver) apply(lf *leaf, f fact) bool {
 	return true
 }
 
-func (lf *leaf) leaveOut(v any) {
+// leaveOut says that the value is not one of a node's. An array or object differs in its
+// size, or in some member.
+func (s *solver) leaveOut(lf *leaf, n *Node, v any) {
 	switch v := v.(type) {
 	case string:
 		lf.texts.not = append(lf.texts.not, v)
+	case []any:
+		alts := [][]fact{{{op: opMinItems, n: len(v) + 1}}}
+		if len(v) > 0 {
+			alts = append(alts, []fact{{op: opMaxItems, n: len(v) - 1}})
+		}
+		for i, item := range v {
+			alts = append(alts, []fact{{op: opItem, n: i, lits: s.not(item)}})
+		}
+		lf.either(negative(n), alts)
+	case map[string]any:
+		names := NewNode()
+		names.Properties = make(map[string]*Node, len(v))
+		var alts [][]fact
+		for _, name := range sortedNames(v) {
+			names.Properties[name] = nil
+			alts = append(alts, []fact{{op: opAbsent, name: name}}, []fact{{op: opPresent, name: name, lits: s.not(v[name])}})
+		}
+		alts = append(alts, []fact{{op: opSome, class: &nameClass{besides: names}}})
+		lf.either(negative(n), alts)
 	default:
-		if n, ok := numberOf(v); ok {
-			lf.numbers.not = append(lf.numbers.not, n)
+		if r, ok := numberOf(v); ok {
+			lf.numbers.not = append(lf.numbers.not, r)
 		}
 	}
-	lf.not = append(lf.not, v)
+}
+
+// not are literals of the values other than one.
+func (s *solver) not(v any) []lit {
+	n, ok := s.oneOfValues([]any{v})
+	if !ok {
+		return nil
+	}
+	return []lit{negative(n)}
 }
 
 func (n *numbers) apply(f fact) bool {
