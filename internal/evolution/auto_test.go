@@ -1,6 +1,7 @@
 package evolution
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -17,29 +18,33 @@ func TestWithinLimits(t *testing.T) {
 		return &Proposal{Compatibility: schemas.Compatible, WouldRelease: 100, Producers: []string{"a", "b"}, FirstSeen: now.Add(-time.Hour),
 			Edits: []Edit{{Kind: KindField, Path: "/session/consent"}, {Kind: KindType, Path: "/items/*/extra"}}}
 	}
-	if !within(good(), limits, now) {
-		t.Fatal("what is within all limits is not")
+	if why := held(good(), limits, now); len(why) > 0 {
+		t.Fatal("what is within all limits is not:", why)
 	}
-	for name, change := range map[string]func(p *Proposal){
-		"not proved":       func(p *Proposal) { p.Compatibility = schemas.Undecided },
-		"incompatible":     func(p *Proposal) { p.Compatibility = schemas.Incompatible },
-		"never compared":   func(p *Proposal) { p.Compatibility = "" },
-		"few entries":      func(p *Proposal) { p.WouldRelease = 99 },
-		"few producers":    func(p *Proposal) { p.Producers = p.Producers[:1] },
-		"too young":        func(p *Proposal) { p.FirstSeen = p.FirstSeen.Add(time.Second) },
-		"too many edits":   func(p *Proposal) { p.Edits = append(p.Edits, p.Edits[0]) },
-		"another kind":     func(p *Proposal) { p.Edits[0].Kind = KindEnumValue },
-		"another place":    func(p *Proposal) { p.Edits[1].Path = "/items/*/price" },
-		"the place itself": func(p *Proposal) { p.Edits[0].Path = "/sessions" },
+	for name, c := range map[string]struct {
+		change func(p *Proposal)
+		why    string
+	}{
+		"not proved":       {func(p *Proposal) { p.Compatibility = schemas.Undecided }, "it is not proved to be compatible"},
+		"incompatible":     {func(p *Proposal) { p.Compatibility = schemas.Incompatible }, "it is not proved to be compatible"},
+		"never compared":   {func(p *Proposal) { p.Compatibility = "" }, "it is not proved to be compatible"},
+		"few entries":      {func(p *Proposal) { p.WouldRelease = 99 }, "it would release 99 (min_entries 100)"},
+		"few producers":    {func(p *Proposal) { p.Producers = p.Producers[:1] }, "it is asked for by 1 producer (min_producers 2)"},
+		"too young":        {func(p *Proposal) { p.FirstSeen = p.FirstSeen.Add(time.Second) }, "it was first seen 59m59s ago (min_age 1h0m0s)"},
+		"too many edits":   {func(p *Proposal) { p.Edits = append(p.Edits, p.Edits[0]) }, "it has 3 edits (max_edits 2)"},
+		"another kind":     {func(p *Proposal) { p.Edits[0].Kind = KindEnumValue }, "/session/consent is an edit of the kind enum_value (kinds field, type)"},
+		"another place":    {func(p *Proposal) { p.Edits[1].Path = "/items/*/price" }, "/items/*/price is at or below none of the paths (/session, /items/*/extra)"},
+		"too wide":         {func(p *Proposal) { p.Edits[0].Wide = "its values have several types" }, "/session/consent is for people to look at: its values have several types"},
+		"the place itself": {func(p *Proposal) { p.Edits[0].Path = "/sessions" }, "/sessions is at or below none of the paths (/session, /items/*/extra)"},
 	} {
 		p := good()
-		if change(p); within(p, limits, now) {
-			t.Errorf("%s: it is within the limits", name)
+		if c.change(p); strings.Join(held(p, limits, now), "; ") != c.why {
+			t.Errorf("%s: it is held for %q, want %q", name, held(p, limits, now), c.why)
 		}
 	}
 	limits.Paths, limits.MinProducers = nil, 3
 	p := good()
-	if p.MoreProducers = 1; !within(p, limits, now) {
+	if p.MoreProducers = 1; len(held(p, limits, now)) > 0 {
 		t.Error("producers that are not listed do not count")
 	}
 }

@@ -201,7 +201,7 @@ func (t *tally) claim(entry *quarantine.Entry, source string, all []want, payloa
 		c.last = entry.Received
 	}
 	for _, w := range all {
-		if w.kind == KindField || w.kind == KindBranch {
+		if w.inferred() {
 			if raw, ok := jsonread.Find(payload, w.exact); ok && len(raw) <= 64<<10 {
 				c.field(w.key(), raw)
 			}
@@ -314,13 +314,14 @@ func (t *tally) document(c *claim) (text, []Edit, error) {
 	doc := text(t.base.Document)
 	var edits []Edit
 	for _, w := range c.wants {
-		field := fieldSchema(c.fields[w.key()])
-		next, err := w.apply(doc, field)
+		s := t.reader.shape(w)
+		field := fieldSchema(c.fields[w.key()], s)
+		next, err := w.apply(doc, field, s)
 		if err != nil {
 			return nil, nil, fmt.Errorf("at %s: %w", w.at, err)
 		}
 		doc = next
-		edits = append(edits, Edit{Kind: w.kind, Path: w.path, Pointer: w.at, Text: w.describe(field), Key: w.key()})
+		edits = append(edits, Edit{Kind: w.kind, Path: w.path, Pointer: w.at, Text: w.describe(field), Wide: wide(decoded(field)), Key: w.key()})
 	}
 	return doc, edits, nil
 }

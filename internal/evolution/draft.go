@@ -97,9 +97,9 @@ func (e *Engine) renew(ctx context.Context, s *gateway.Stream, t *tally) (decide
 func (e *Engine) propose(ctx context.Context, s *gateway.Stream, t *tally, c *claim, was *Proposal) (note string, err error) {
 	doc, edits, err := t.document(c)
 	if err != nil {
-		return "the place in the schema was not found: " + err.Error(), nil
+		return "the schema cannot be edited " + err.Error(), nil
 	}
-	if was != nil && was.Base == t.base.Number && bytes.Equal(was.Document, doc) && was.Entries == c.entries && was.LastSeen.Equal(c.last) && was.StreamVersion == s.Version {
+	if was != nil && was.Base == t.base.Number && bytes.Equal(was.Document, doc) && slices.Equal(was.Edits, edits) && was.Entries == c.entries && was.LastSeen.Equal(c.last) && was.StreamVersion == s.Version {
 		return "", nil
 	}
 	version, err := e.conf.Catalog.Propose(ctx, s.Name, doc)

@@ -278,6 +278,9 @@ func (e *Engine) List(ctx context.Context, stream string, state State) (Page, er
 	if err != nil {
 		return Page{}, err
 	}
+	if err := e.hold(ctx, list...); err != nil {
+		return Page{}, err
+	}
 	page := Page{Proposals: []Proposal{}, Notes: []Note{}}
 	for _, p := range list {
 		p.Document = nil
@@ -298,6 +301,9 @@ func (e *Engine) List(ctx context.Context, stream string, state State) (Page, er
 func (e *Engine) Get(ctx context.Context, id string) (Proposal, error) {
 	p, err := e.store.get(ctx, id)
 	if err != nil {
+		return Proposal{}, err
+	}
+	if err := e.hold(ctx, p); err != nil {
 		return Proposal{}, err
 	}
 	if base, err := e.conf.Catalog.Schemas().Get(ctx, p.Subject, p.Base); err == nil {

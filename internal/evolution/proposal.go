@@ -51,6 +51,8 @@ type Edit struct {
 	// Pointer is the keyword in the schema's document that refuses.
 	Pointer string `json:"pointer"`
 	Text    string `json:"text"`
+	// Wide says why only people may accept it; "" if they need not.
+	Wide string `json:"wide,omitempty"`
 	// Key names the edit, whatever the version of the schema.
 	Key string `json:"-"`
 }
@@ -86,6 +88,9 @@ type Proposal struct {
 	// proved.
 	Compatibility schemas.Answer `json:"compatibility"`
 	Doubts        []string       `json:"doubts,omitempty"`
+	// Held says of a draft, where the stream accepts by itself, why it has not: a line for
+	// each limit that stands in the way.
+	Held []string `json:"held,omitempty"`
 	// Version is the version that accepting it made, and Job the reprocess job that released
 	// what passes since.
 	Version int    `json:"version,omitempty"`
@@ -144,9 +149,8 @@ func (p *Proposal) summarise() {
 	if p.AtLeast {
 		least = "at least "
 	}
-	producers := len(p.Producers) + p.MoreProducers
-	fmt.Fprintf(&b, ", seen in %s%s %s of %s %s since %s", least, grouped(p.Entries), plural(p.Entries, "entry", "entries"),
-		grouped(producers), plural(producers, "producer", "producers"), p.FirstSeen.UTC().Format("2006-01-02 15:04"))
+	fmt.Fprintf(&b, ", seen in %s%s of %s since %s", least, counted(p.Entries, "entry", "entries"),
+		counted(p.producers(), "producer", "producers"), p.FirstSeen.UTC().Format("2006-01-02 15:04"))
 	if p.Compatibility == schemas.Compatible {
 		b.WriteString("; BACKWARD compatible")
 	} else {
@@ -158,6 +162,12 @@ func (p *Proposal) summarise() {
 	}
 	p.Summary = b.String()
 }
+
+// producers is how many there are.
+func (p *Proposal) producers() int { return len(p.Producers) + p.MoreProducers }
+
+// counted is a number of things.
+func counted(n int, one, more string) string { return grouped(n) + " " + plural(n, one, more) }
 
 func plural(n int, one, more string) string {
 	if n == 1 {

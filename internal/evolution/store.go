@@ -48,7 +48,7 @@ type body struct {
 
 func (p *Proposal) encode() (string, error) {
 	b := body{Proposal: *p}
-	b.Document, b.Diff = nil, ""
+	b.Document, b.Diff, b.Held = nil, "", nil
 	for _, e := range p.Edits {
 		b.Keys = append(b.Keys, e.Key)
 	}

@@ -226,6 +226,16 @@ func indented(value []byte, margin string) []byte {
 	return bytes.ReplaceAll(value, []byte("\n"), []byte("\n"+margin))
 }
 
+// fitted is a value as it would be written in the place of another.
+func (t text) fitted(pointer string, value []byte) []byte {
+	s, _ := t.find(pointer)
+	line := bytes.LastIndexByte(t[:s.start], '\n')
+	if line < 0 {
+		return oneLine(value)
+	}
+	return indented(value, string(t[line+1:space(t, line+1)]))
+}
+
 // oneLine is a value without line feeds, or as it is if it cannot be told.
 func oneLine(value []byte) []byte {
 	if !bytes.Contains(value, []byte("\n")) {

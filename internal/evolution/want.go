@@ -27,7 +27,7 @@ const (
 
 // codes are the reasons that an edit can mend.
 var codes = []lazaret.Code{
-	"schema.additionalProperties", "schema.unevaluatedProperties", "schema.enum", "schema.const", "schema.type", "schema.oneOf", "schema.anyOf",
+	"schema.additionalProperties", "schema.unevaluatedProperties", "schema.items", "schema.enum", "schema.const", "schema.type", "schema.oneOf", "schema.anyOf",
 }
 
 // want is an edit that one reason of one entry asks for.
@@ -79,6 +79,10 @@ func (d *reader) want(r lazaret.Reason, payload []byte) (w want, ok bool) {
 	switch keyword {
 	case "additionalProperties", "unevaluatedProperties":
 		return d.field(w, owner, payload, at)
+	case "items": // of an array that always was empty
+		w.kind = KindField
+		_, found := jsonread.Find(payload, w.exact)
+		return w, found && string(at) == "false"
 	case "enum", "const":
 		w.kind = KindEnumValue
 		return d.enumValue(w, payload, at, keyword == "const")
@@ -300,10 +304,7 @@ func starred(path string) string {
 func (w want) describe(field []byte) string {
 	switch w.kind {
 	case KindField:
-		types, ok := typesOf(decoded(text(field).get("/type")))
-		if !ok {
-			types = []string{"of any type"}
-		}
+		types, _ := typesOf(decoded(text(field).get("/type")))
 		return fmt.Sprintf("`%s` %s", w.path, strings.Join(types, " or "))
 	case KindEnumValue:
 		return fmt.Sprintf("`%s` may be %s", w.path, w.value)
