@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -37,10 +38,9 @@ type tally struct {
 	judge   gateway.Judge
 	reader  *reader
 	claims  map[string]*claim
-	values  map[string]map[string]bool // of lists, by their place: what is not on them
-	near    map[string]int             // by path: values that are misspelt
-	late    []string                   // ids of entries that pass by now
-	partial bool                       // not all entries were read
+	near    map[string]int // by path: values that are misspelt
+	late    []string       // ids of entries that pass by now
+	partial bool           // not all entries were read
 }
 
 // read looks through the entries of a stream.
@@ -50,7 +50,7 @@ func (e *Engine) read(ctx context.Context, s *gateway.Stream, base schemas.Versi
 		return nil, nil // true and false have no places
 	}
 	t := &tally{stream: s.Name, base: base, judge: judge, reader: r,
-		claims: map[string]*claim{}, values: map[string]map[string]bool{}, near: map[string]int{}}
+		claims: map[string]*claim{}, near: map[string]int{}}
 	groups, err := e.groups(ctx, s.Name)
 	if err != nil {
 		return nil, err
@@ -148,17 +148,6 @@ func (t *tally) wants(reasons []lazaret.Reason, payload []byte) (list []want, ok
 		}
 		list = append(list, w)
 	}
-	for _, w := range list {
-		if w.kind == KindEnumValue || w.kind == KindBranch {
-			at := w.at + "\x1f" + w.name
-			if t.values[at] == nil {
-				t.values[at] = map[string]bool{}
-			}
-			if len(t.values[at]) <= maxClaims {
-				t.values[at][w.value] = true
-			}
-		}
-	}
 	return list, len(list) > 0
 }
 
@@ -179,8 +168,7 @@ func (t *tally) claim(entry *quarantine.Entry, source string, all []want, payloa
 	c := t.claims[signature(keys)]
 	if c == nil {
 		if len(t.claims) == maxClaims {
-			t.partial = true
-			return
+			t.thin()
 		}
 		c = &claim{keys: keys, producers: map[string]bool{}, first: entry.Received, fields: map[string]*infer.Inference{}}
 		for _, key := range keys {
@@ -209,6 +197,17 @@ func (t *tally) claim(entry *quarantine.Entry, source string, all []want, payloa
 	}
 }
 
+// thin makes room for other sets of edits: those that the fewest entries asked for go, as
+// what comes once is not what comes often.
+func (t *tally) thin() {
+	t.partial = true
+	fewest := maxRead
+	for _, c := range t.claims {
+		fewest = min(fewest, c.entries)
+	}
+	maps.DeleteFunc(t.claims, func(_ string, c *claim) bool { return c.entries == fewest })
+}
+
 // field takes in a value of a new field.
 func (c *claim) field(key string, raw []byte) {
 	if c.fields[key] == nil {
@@ -220,25 +219,9 @@ func (c *claim) field(key string, raw []byte) {
 // chosen are the claims to propose: those that enough entries make, the smallest sets first,
 // and no set that comes of smaller ones by itself. What is not proposed is noted.
 func (t *tally) chosen() (list []*claim, notes []Note) {
-	crowded := map[string]bool{}
-	for at, values := range t.values {
-		if len(values) > maxDistinct {
-			crowded[at] = true
-		}
-	}
-	said := map[string]bool{}
+	crowded, notes := t.crowded()
 	for _, c := range t.claims {
-		many := false
-		for _, w := range c.wants {
-			at := w.at + "\x1f" + w.name
-			if (w.kind == KindEnumValue || w.kind == KindBranch) && crowded[at] {
-				if many = true; !said[at] {
-					said[at] = true
-					notes = append(notes, Note{t.stream, w.path, fmt.Sprintf("%s different values that the schema does not list: too many for a list, so none is proposed", grouped(len(t.values[at])))})
-				}
-			}
-		}
-		if !many && c.entries >= minEntries {
+		if c.entries >= minEntries && !slices.ContainsFunc(c.wants, func(w want) bool { return crowded[w.list()] }) {
 			list = append(list, c)
 		}
 	}
@@ -267,6 +250,40 @@ func (t *tally) chosen() (list []*claim, notes []Note) {
 	}
 	slices.SortFunc(notes, compareNotes)
 	return kept, notes
+}
+
+// crowded are the lists that too many values are asked for, each often enough to be
+// proposed. A list for which there are many and none is asked for often is noted, too.
+func (t *tally) crowded() (crowded map[string]bool, notes []Note) {
+	values, paths := map[string]map[string]int{}, map[string]string{}
+	for _, c := range t.claims {
+		for _, w := range c.wants {
+			if w.list() == "" {
+				continue
+			}
+			if values[w.list()] == nil {
+				values[w.list()], paths[w.list()] = map[string]int{}, w.path
+			}
+			values[w.list()][w.value] += c.entries
+		}
+	}
+	crowded = map[string]bool{}
+	for _, at := range sortedNames(values) {
+		often := 0
+		for _, entries := range values[at] {
+			if entries >= minEntries {
+				often++
+			}
+		}
+		switch all := len(values[at]); {
+		case often > maxDistinct:
+			crowded[at] = true
+			notes = append(notes, Note{t.stream, paths[at], fmt.Sprintf("%s different values that the schema does not list, each in %d entries or more: too many for a list, so none is proposed", grouped(often), minEntries)})
+		case often == 0 && all > maxDistinct:
+			notes = append(notes, Note{t.stream, paths[at], fmt.Sprintf("%s different values that the schema does not list, none of them in %d entries: none is proposed", grouped(all), minEntries)})
+		}
+	}
+	return crowded, notes
 }
 
 // within returns a claim that has, beside its own, the entries that ask for less.

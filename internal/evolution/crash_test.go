@@ -98,13 +98,18 @@ func open(t *testing.T, dir string, commits int64) (w *world, err error) {
 	return w, err
 }
 
+func jsonEvent(data string) *lazaret.Event {
+	return &lazaret.Event{Data: []byte(data), ContentType: "application/json", Received: time.Now().UTC(), Source: lazaret.Source{Kind: "http"}}
+}
+
 // refuse judges events and quarantines them.
 func (w *world) refuse(list ...string) {
 	w.t.Helper()
 	active, _ := w.catalog.Active("s")
 	var records []lazaret.Record
 	for i, data := range list {
-		e := &lazaret.Event{Data: []byte(data), ContentType: "application/json", Received: time.Now().UTC(), Source: lazaret.Source{Kind: "http", Name: fmt.Sprint("192.0.2.", i%3)}}
+		e := jsonEvent(data)
+		e.Source.Name = fmt.Sprint("192.0.2.", i%3)
 		v, err := active.Judge.Judge(context.Background(), e)
 		if err != nil || v.Status != lazaret.Quarantined {
 			w.t.Fatalf("%s: %v, %v", data, v.Status, err)

@@ -45,6 +45,14 @@ func (w want) key() string {
 	return strings.Join([]string{string(w.kind), w.at, w.name, w.value}, "\x1f")
 }
 
+// list names the list that the edit adds a value to; "" if it adds none.
+func (w want) list() string {
+	if w.kind != KindEnumValue && w.kind != KindBranch {
+		return ""
+	}
+	return w.at + "\x1f" + w.name
+}
+
 const (
 	maxValue = 64  // bytes of a value that becomes one of an enum
 	maxName  = 128 // bytes of a name that becomes a property
