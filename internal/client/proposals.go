@@ -29,9 +29,14 @@ type Proposal struct {
 	MoreProducers   int             `json:"more_producers,omitempty"`
 	Compatibility   string          `json:"compatibility"`
 	Doubts          []string        `json:"doubts,omitempty"`
+	Held            []string        `json:"held,omitempty"`
 	Version         int             `json:"version,omitempty"`
 	Job             string          `json:"job,omitempty"`
 	RollbackVersion int             `json:"rollback_version,omitempty"`
+	Notice          string          `json:"notice,omitempty"`
+	AcceptedBy      string          `json:"accepted_by,omitempty"`
+	AcceptedWhy     string          `json:"accepted_why,omitempty"`
+	AcceptedAt      time.Time       `json:"accepted_at,omitzero"`
 	Who             string          `json:"who,omitempty"`
 	Why             string          `json:"why,omitempty"`
 	Decided         time.Time       `json:"decided,omitzero"`
@@ -47,6 +52,7 @@ type ProposalEdit struct {
 	Path    string `json:"path"`
 	Pointer string `json:"pointer"`
 	Text    string `json:"text"`
+	Wide    string `json:"wide,omitempty"`
 }
 
 // ProposalNote says what was not proposed, and why.
