@@ -74,7 +74,7 @@ func changesOf(old, next schemaFile, annotations bool) (schemaChanges, error) {
 		Backward: schemas.Compare(schemas.LevelBackward, next.schema, old.schema).Answer,
 		Forward:  schemas.Compare(schemas.LevelForward, next.schema, old.schema).Answer,
 	}
-	list, err := diff.Documents(old.data, next.data)
+	list, err := diff.Documents(old.data, next.data, covers)
 	if err != nil {
 		return found, badConfig(err)
 	}
@@ -88,6 +88,16 @@ func changesOf(old, next schemaFile, annotations bool) (schemaChanges, error) {
 		found.Changes = append(found.Changes, shownChange{c, found.mayBreak(c.Effect)})
 	}
 	return found, nil
+}
+
+// covers reports that it is proved that one schema accepts all that another accepts.
+func covers(wide, narrow []byte) bool {
+	x, err := schemas.Compile(wide, schemas.Options{})
+	if err != nil {
+		return false
+	}
+	y, err := schemas.Compile(narrow, schemas.Options{})
+	return err == nil && schemas.Compare(schemas.LevelBackward, x, y).Answer == schemas.Compatible
 }
 
 // mayBreak is the directions that a change of this effect can break.
@@ -107,7 +117,7 @@ func (e *env) printChanges(c schemaChanges) error {
 		return e.printJSON(c)
 	}
 	s := e.style(e.stdout)
-	t := newTable(flex("where", 20), flex("what changed", 24).orBelow(), col("effect"), col("can break"))
+	t := newTable(flex("where", 20), col("what changed").orBelow().whole(), col("effect"), col("can break"))
 	for _, x := range c.Changes {
 		var breaks []string
 		for _, d := range x.MayBreak {

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -15,6 +16,7 @@ type column struct {
 	lift  bool // where the terminal is narrow and all rows say the same, it is said once
 	blank bool // where the terminal is narrow, it goes if all rows say nothing or 0
 	spare bool // where nothing else brings the table to the width, it goes
+	wrap  bool // what is on a second line goes on below itself rather than being shortened
 	below bool // where the terminal is narrow, it goes to a second line of each row
 	paint func(string) string
 }
@@ -28,6 +30,7 @@ func same(title string) column            { return column{title: title, lift: tr
 func (c column) ifAny() column   { c.blank = true; return c }
 func (c column) ifRoom() column  { c.spare = true; return c }
 func (c column) orBelow() column { c.below = true; return c }
+func (c column) whole() column   { c.wrap = true; return c }
 
 // table collects rows and writes them aligned. What does not fit a terminal's width is
 // shortened; a file or a pipe gets everything.
@@ -75,8 +78,15 @@ func (t *table) write(w io.Writer, s style, indent string, limit int) {
 	}
 	for _, row := range t.rows {
 		fmt.Fprintln(w, strings.TrimRight(indent+l.line(t.cols, row, nil), " "))
-		if text := l.second(row); text != "" {
-			fmt.Fprintln(w, indent+secondIndent+s.dim(short(text, limit-len(indent)-len(secondIndent))))
+		text, room := l.second(row), limit-len(indent)-len(secondIndent)
+		lines := []string{short(text, room)}
+		if slices.ContainsFunc(l.below, func(i int) bool { return t.cols[i].wrap }) {
+			lines = wrapped(text, max(room, 1))
+		}
+		for _, line := range lines {
+			if text != "" {
+				fmt.Fprintln(w, indent+secondIndent+s.dim(short(line, room)))
+			}
 		}
 	}
 }

@@ -63,6 +63,19 @@ func TestTableFitsTheTerminal(t *testing.T) {
 	}
 }
 
+// What is to be read whole goes on below itself on a narrow terminal, and is not cut.
+func TestTableGoesOnBelow(t *testing.T) {
+	tab := newTable(flex("where", 8), col("what").orBelow().whole(), col("effect"))
+	tab.add("/a", "new branch of anyOf: one of these and of those", "loosened")
+	got := strings.Join(lines(tab, 30), "\n")
+	want := strings.Join([]string{
+		"  where  effect", "  /a     loosened", "      new branch of anyOf: one", "      of these and of those",
+	}, "\n")
+	if got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
 // A table that no shortening brings to the width is written all the same.
 func TestTableTooNarrow(t *testing.T) {
 	if got := strings.Join(lines(sample(), 5), "\n"); !strings.Contains(got, "1,204") || !strings.Contains(got, "…") {

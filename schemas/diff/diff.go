@@ -53,7 +53,11 @@ const maxChanges = 10_000
 // Documents lists the changes from one schema document to another, in the order of their
 // places. The documents must be ones that package schemas compiles: what they hold is
 // bounded by that.
-func Documents(old, next []byte) ([]Change, error) {
+//
+// covers reports that it is proved that the schema wide accepts all that narrow accepts.
+// It is asked about keywords whose values have no order at first sight, such as patterns;
+// without it they can do both.
+func Documents(old, next []byte, covers func(wide, narrow []byte) bool) ([]Change, error) {
 	var values [2]any
 	for i, data := range [][]byte{old, next} {
 		v, bad := jsonread.Decode(data, jsonread.Limits{})
@@ -62,7 +66,7 @@ func Documents(old, next []byte) ([]Change, error) {
 		}
 		values[i] = v
 	}
-	w := walk{}
+	w := walk{covers: covers}
 	w.schema(values[0], values[1], at{sense: 1})
 	slices.SortStableFunc(w.changes, func(a, b Change) int { return strings.Compare(a.Place, b.Place) })
 	return w.changes, nil
@@ -93,7 +97,33 @@ func (a at) under(condition string) at {
 	return a
 }
 
-type walk struct{ changes []Change }
+type walk struct {
+	changes []Change
+	covers  func(wide, narrow []byte) bool
+	proofs  int // how often covers was asked
+}
+
+// maxProofs bounds what is asked of covers.
+const maxProofs = 64
+
+// order is the effect of giving a keyword another value, if that can be proved.
+func (w *walk) order(keyword string, old, next any) Effect {
+	if w.covers == nil || w.proofs >= maxProofs {
+		return Changed
+	}
+	w.proofs++
+	x, y := raw(map[string]any{keyword: old}), raw(map[string]any{keyword: next})
+	looser, tighter := w.covers(y, x), w.covers(x, y)
+	switch {
+	case looser && tighter:
+		return None
+	case looser:
+		return Loosened
+	case tighter:
+		return Tightened
+	}
+	return Changed
+}
 
 // note takes note of a change whose effect is that of the schema it is in.
 func (w *walk) note(a at, keyword string, effect Effect, old, next any, format string, args ...any) {
@@ -138,9 +168,10 @@ func (w *walk) schema(old, next any, a at) {
 		return
 	}
 	o, n := members(old), members(next)
+	done := w.unions(o, n, a)
 	for _, keyword := range union(o, n) {
 		x, y := value(o, keyword), value(n, keyword)
-		if !equal(x, y) {
+		if !equal(x, y) && !slices.Contains(done, keyword) {
 			w.keyword(keyword, x, y, o, n, a)
 		}
 	}

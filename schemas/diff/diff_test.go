@@ -8,13 +8,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/lazaret/lazaret/schemas"
 	"github.com/lazaret/lazaret/schemas/diff"
 )
 
 // said is the changes as place|effect|text, a line each.
 func said(t *testing.T, old, next string) string {
 	t.Helper()
-	changes, err := diff.Documents([]byte(old), []byte(next))
+	changes, err := diff.Documents([]byte(old), []byte(next), proved)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -23,6 +24,13 @@ func said(t *testing.T, old, next string) string {
 		lines = append(lines, fmt.Sprintf("%s|%s|%s", c.Place, c.Effect, c.Text))
 	}
 	return strings.Join(lines, "\n")
+}
+
+// proved asks package schemas.
+func proved(wide, narrow []byte) bool {
+	x, errX := schemas.Compile(wide, schemas.Options{})
+	y, errY := schemas.Compile(narrow, schemas.Options{})
+	return errX == nil && errY == nil && schemas.Compare(schemas.LevelBackward, x, y).Answer == schemas.Compatible
 }
 
 // Each change is said once, with its effect looked at alone; the other way round the
@@ -49,7 +57,8 @@ func TestWhatChanged(t *testing.T) {
 		{`{}`, `{"required":["a"]}`, `/a|tightened|is required now`, `/a|loosened|is optional now`},
 		{`{}`, `{"properties":{"a/b":{"type":"string"}}}`, `/a~1b|tightened|new property: string, optional`, `/a~1b|loosened|property removed: string; any value passes now`},
 		{`{}`, `{"properties":{"a":{"title":"A"}}}`, `/a|none|new property: any value, optional`, `/a|none|property removed: any value; any value passes now`},
-		{`{}`, `{"properties":{"a":{}},"required":["a"]}`, `/a|none|new property: any value, required`, "/a|none|property removed: any value; any value passes now\n/a|loosened|is optional now"},
+		{`{}`, `{"properties":{"a":{}},"required":["a"]}`, `/a|tightened|new property: any value, required`, `/a|loosened|property removed: any value, was required; any value passes now`},
+		{`{"additionalProperties":false}`, `{"additionalProperties":false,"properties":{"a":{}},"required":["a"]}`, `/a|changed|new property: any value, required`, `/a|changed|property removed: any value, was required; it is refused now`},
 		{`{"additionalProperties":false}`, `{"additionalProperties":false,"properties":{"a":{"enum":[1]}}}`, `/a|loosened|new property: one of 1, optional`, `/a|tightened|property removed: one of 1; it is refused now`},
 		{`{"additionalProperties":{"type":"string"}}`, `{"additionalProperties":{"type":"string"},"properties":{"a":{"enum":[1]}}}`, `/a|changed|new property: one of 1, optional`, `/a|changed|property removed: one of 1; any value passes now`},
 		{`{}`, `{"additionalProperties":false}`, `|tightened|other properties are refused now`, `|loosened|other properties are allowed now: any value`},
@@ -60,8 +69,19 @@ func TestWhatChanged(t *testing.T) {
 		{`{"anyOf":[{"type":"string"}]}`, `{"anyOf":[{"type":"null"},{"type":"string"}]}`, ` (anyOf 0)|loosened|new branch of anyOf: null`, ` (anyOf 0)|tightened|branch of anyOf removed: null`},
 		{`{}`, `{"anyOf":[{"type":"string"}]}`, ` (anyOf 0)|tightened|new branch of anyOf: string`, ` (anyOf 0)|loosened|branch of anyOf removed: string`},
 		{`{"allOf":[{"minimum":1},{"maximum":5}]}`, `{"allOf":[{"maximum":5},{"minimum":2}]}`, ` (allOf 1)|tightened|minimum raised from 1 to 2`, ` (allOf 0)|loosened|minimum lowered from 2 to 1`},
-		{`{"oneOf":[{"minimum":1}]}`, `{"oneOf":[{"minimum":2}]}`, ` (oneOf 0)|changed|minimum raised from 1 to 2`, ` (oneOf 0)|changed|minimum lowered from 2 to 1`},
+		{`{"oneOf":[{"minimum":1}]}`, `{"oneOf":[{"minimum":2}]}`, ` (oneOf 0)|tightened|minimum raised from 1 to 2`, ` (oneOf 0)|loosened|minimum lowered from 2 to 1`},
+		{`{"oneOf":[{"minimum":1},{"maximum":5}]}`, `{"oneOf":[{"minimum":2},{"maximum":5}]}`, ` (oneOf 0)|changed|minimum raised from 1 to 2`, ` (oneOf 0)|changed|minimum lowered from 2 to 1`},
 		{`{"if":{"minimum":1},"then":{"maximum":2}}`, `{"if":{"minimum":2},"then":{"maximum":2}}`, ` (if)|changed|minimum raised from 1 to 2`, ` (if)|changed|minimum lowered from 2 to 1`},
+		{`{"$ref":"#/$defs/a"}`, `{"anyOf":[{"$ref":"#/$defs/a"},{"type":"integer"}]}`, ` (anyOf 1)|loosened|new branch of anyOf: integer`, ` (anyOf 1)|tightened|branch of anyOf removed: integer`},
+		{`{"type":"object","title":"A","required":["a"]}`, `{"type":"object","title":"B","oneOf":[{"required":["b"]},{"required":["a"],"title":"C"}]}`, "|none|title is \"B\", was \"A\"\n (oneOf 0)|changed|new branch of oneOf: a value with conditions\n (oneOf 1)|none|title added: \"C\"", "|none|title is \"A\", was \"B\"\n (oneOf 0)|none|title removed\n (oneOf 0)|changed|branch of oneOf removed: a value with conditions"},
+		{`{"oneOf":[{"const":"x"},{"const":"y"}]}`, `{"anyOf":[{"const":"x"},{"const":"y"},{"const":"z"}]}`, "|none|one branch or several may hold now; it was oneOf\n (anyOf 2)|loosened|new branch of anyOf: \"z\"", "|none|exactly one branch must hold now; it was anyOf\n (anyOf 2)|tightened|branch of anyOf removed: \"z\""},
+		{`{"oneOf":[{"minimum":1},{"maximum":5}]}`, `{"anyOf":[{"minimum":1},{"maximum":5}]}`, `|loosened|one branch or several may hold now; it was oneOf`, `|tightened|exactly one branch must hold now; it was anyOf`},
+		{`{"oneOf":[{"const":"x"}]}`, `{"oneOf":[{"const":"x"},{"const":"z"}]}`, ` (oneOf 1)|loosened|new branch of oneOf: "z"`, ` (oneOf 1)|tightened|branch of oneOf removed: "z"`},
+		{`{"oneOf":[{"type":"object","required":["t"],"properties":{"t":{"const":"x"}}}]}`, `{"oneOf":[{"type":"object","required":["t"],"properties":{"t":{"const":"z"}}},{"type":"object","required":["t"],"properties":{"t":{"const":"x"}},"minProperties":2}]}`, " (oneOf 0)|loosened|new branch of oneOf: object, t \"z\"\n (oneOf 1)|tightened|minProperties added: 2", " (oneOf 0)|loosened|minProperties removed, was 2\n (oneOf 0)|tightened|branch of oneOf removed: object, t \"z\""},
+		{`{}`, `{"properties":{"a":{"anyOf":[{"const":1},{"type":"string","pattern":"^a$"}]}}}`, `/a|tightened|new property: 1 or string, like "^a$", optional`, `/a|loosened|property removed: 1 or string, like "^a$"; any value passes now`},
+		{`{"pattern":"^a+$"}`, `{"pattern":"^a*$"}`, `|loosened|pattern is "^a*$", was "^a+$"`, `|tightened|pattern is "^a+$", was "^a*$"`},
+		{`{"not":{"multipleOf":2}}`, `{"not":{"multipleOf":4}}`, ` (not)|loosened|multipleOf is 4, was 2`, ` (not)|tightened|multipleOf is 2, was 4`},
+		{`{"pattern":"^a$"}`, `{"pattern":"^b$"}`, `|changed|pattern is "^b$", was "^a$"`, `|changed|pattern is "^a$", was "^b$"`},
 		{`{"prefixItems":[{"type":"string"}]}`, `{"prefixItems":[{"type":"string"},{"type":"null"}]}`, `/1|tightened|prefixItems added: null`, `/1|loosened|prefixItems removed: null`},
 		{`{"$ref":"#/$defs/a","$defs":{"a":{"minimum":1}}}`, `{"$ref":"#/$defs/a","$defs":{"a":{"minimum":2}}}`, `$defs/a|tightened|minimum raised from 1 to 2`, `$defs/a|loosened|minimum lowered from 2 to 1`},
 		{`{"$ref":"#/$defs/a","$defs":{"a":{}}}`, `{"$ref":"#/$defs/b","$defs":{"b":{}}}`, "|changed|$ref is \"#/$defs/b\", was \"#/$defs/a\"\n$defs/a|none|definition removed: any value\n$defs/b|none|new definition: any value", "|changed|$ref is \"#/$defs/a\", was \"#/$defs/b\"\n$defs/a|none|new definition: any value\n$defs/b|none|definition removed: any value"},
@@ -138,7 +158,7 @@ func schema(r *rand.Rand, depth int) any {
 // What is no JSON is an error.
 func TestNotJSON(t *testing.T) {
 	for _, bad := range [][2]string{{`{`, `{}`}, {`{}`, `{"a":1,"a":2}`}} {
-		if _, err := diff.Documents([]byte(bad[0]), []byte(bad[1])); err == nil {
+		if _, err := diff.Documents([]byte(bad[0]), []byte(bad[1]), nil); err == nil {
 			t.Errorf("%v: no error", bad)
 		}
 	}

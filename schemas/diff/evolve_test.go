@@ -30,7 +30,7 @@ func TestEffectsCoverWhatBreaks(t *testing.T) {
 				t.Fatalf("%s: %v", dir, err)
 			}
 		}
-		changes, err := diff.Documents(data[0], data[1])
+		changes, err := diff.Documents(data[0], data[1], proved)
 		if err != nil {
 			t.Fatalf("%s: %v", dir, err)
 		}

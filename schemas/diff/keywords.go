@@ -93,21 +93,23 @@ func missing(all, others []any) (rest []any) {
 	return rest
 }
 
-// required compares which members must be there. Of new properties that was said.
+// required compares which members must be there. Of new properties and of those that are
+// removed that was said.
 func (w *walk) required(old, next any, o, n map[string]any, a at) {
 	said := func(name string) bool {
 		_, was := members(o["properties"])[name]
 		_, is := members(n["properties"])[name]
-		return is && !was
+		return is != was
 	}
 	for _, name := range without(names(next), names(old)) {
-		if said(name) {
-			continue
+		if !said(name) {
+			w.note(a.in(name), "required", Tightened, old, next, "is required now")
 		}
-		w.note(a.in(name), "required", Tightened, old, next, "is required now")
 	}
 	for _, name := range without(names(old), names(next)) {
-		w.note(a.in(name), "required", Loosened, old, next, "is optional now")
+		if !said(name) {
+			w.note(a.in(name), "required", Loosened, old, next, "is optional now")
+		}
 	}
 }
 
@@ -153,7 +155,11 @@ func (w *walk) simple(keyword string, old, next any, a at) {
 	case next == any(absent{}):
 		w.note(a, keyword, Loosened, old, next, "%s removed, was %s", keyword, show(old))
 	default:
-		w.note(a, keyword, Changed, old, next, "%s is %s, was %s", keyword, show(next), show(old))
+		effect := Changed
+		if keyword == "pattern" || keyword == "multipleOf" || keyword == "format" {
+			effect = w.order(keyword, old, next)
+		}
+		w.note(a, keyword, effect, old, next, "%s is %s, was %s", keyword, show(next), show(old))
 	}
 }
 
@@ -166,9 +172,17 @@ func (w *walk) properties(old, next, o, n map[string]any, a at) {
 		switch {
 		case equal(x, y):
 		case x == any(absent{}):
-			w.note(sub, "properties", opened(o, y, "additionalProperties", "unevaluatedProperties"), x, y, "new property: %s%s", describe(y), optional(n, name))
+			effect := opened(o, y, "additionalProperties", "unevaluatedProperties")
+			if needs(n, name) && !needs(o, name) {
+				effect = and(effect, Tightened)
+			}
+			w.note(sub, "properties", effect, x, y, "new property: %s%s", describe(y), optional(n, name))
 		case y == any(absent{}):
-			w.note(sub, "properties", reversed(opened(n, x, "additionalProperties", "unevaluatedProperties")), x, y, "property removed: %s%s", describe(x), closedNow(n))
+			effect, was := reversed(opened(n, x, "additionalProperties", "unevaluatedProperties")), ""
+			if needs(o, name) && !needs(n, name) {
+				effect, was = and(effect, Loosened), ", was required"
+			}
+			w.note(sub, "properties", effect, x, y, "property removed: %s%s%s", describe(x), was, closedNow(n))
 		default:
 			w.schema(x, y, sub)
 		}
@@ -220,19 +234,31 @@ func free(schema any) bool {
 		return false
 	}
 	for keyword := range m {
-		switch keyword {
-		case "title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly", "$comment":
-		default:
-			if !strings.HasPrefix(keyword, "x-") {
-				return false
-			}
+		if asserts(keyword) {
+			return false
 		}
 	}
 	return true
 }
 
+// needs says whether a schema asks for a member.
+func needs(schema map[string]any, name string) bool {
+	return slices.Contains(names(schema["required"]), name)
+}
+
+// and is the effect of two changes together.
+func and(a, b Effect) Effect {
+	switch {
+	case a == None || a == b:
+		return b
+	case b == None:
+		return a
+	}
+	return Changed
+}
+
 func optional(schema map[string]any, name string) string {
-	if slices.Contains(names(schema["required"]), name) {
+	if needs(schema, name) {
 		return ", required"
 	}
 	return ", optional"
@@ -272,7 +298,9 @@ func some(values []any) string {
 }
 
 // describe says briefly what a schema asks for.
-func describe(schema any) string {
+func describe(schema any) string { return brief(schema, 0) }
+
+func brief(schema any, depth int) string {
 	m, ok := schema.(map[string]any)
 	switch {
 	case schema == true || ok && free(m):
@@ -281,20 +309,55 @@ func describe(schema any) string {
 		return "nothing"
 	}
 	var parts []string
-	if types := names(m["type"]); len(types) > 0 {
-		parts = append(parts, either(types))
+	add := func(there bool, text string) {
+		if there {
+			parts = append(parts, text)
+		}
 	}
-	if format, ok := m["format"].(string); ok {
-		parts = append(parts, format)
+	if v, ok := m["const"]; ok {
+		return show(v)
 	}
-	if ref, ok := m["$ref"].(string); ok {
-		parts = append(parts, "as "+ref)
-	}
-	if values := list(m["enum"]); len(values) > 0 {
-		parts = append(parts, "one of "+some(values))
+	types := names(m["type"])
+	add(len(types) > 0, either(types))
+	format, ok := m["format"].(string)
+	add(ok, format)
+	ref, ok := m["$ref"].(string)
+	add(ok, "as "+ref)
+	values := list(m["enum"])
+	add(len(values) > 0, "one of "+some(values))
+	pattern, ok := m["pattern"]
+	add(ok, "like "+show(pattern))
+	parts = append(parts, marks(m)...)
+	if union := unionOf(m); union != "" && len(list(m[union])) > 0 {
+		parts = append(parts, choice(list(m[union]), depth))
 	}
 	if len(parts) == 0 {
 		return "a value with conditions"
 	}
 	return strings.Join(parts, ", ")
+}
+
+// marks says by which members of one value an object is known.
+func marks(m map[string]any) (list []string) {
+	const most = 2
+	properties := members(m["properties"])
+	for _, name := range union(properties, nil) {
+		if v, ok := members(properties[name])["const"]; ok && needs(m, name) && len(list) < most {
+			list = append(list, name+" "+show(v))
+		}
+	}
+	return list
+}
+
+// choice says what some schemas ask for, of which one is to hold.
+func choice(branches []any, depth int) string {
+	const most = 3
+	if depth > 0 || len(branches) > most {
+		return fmt.Sprintf("one of %d schemas", len(branches))
+	}
+	var texts []string
+	for _, branch := range branches {
+		texts = append(texts, brief(branch, depth+1))
+	}
+	return strings.Join(texts, " or ")
 }

@@ -52,13 +52,18 @@ func (w *walk) definitions(keyword string, old, next map[string]any, a at) {
 }
 
 // branches compares the schemas of a combinator. Those that only moved did not change.
-func (w *walk) branches(keyword string, old, next []any, a at) {
+// named is what the combinator is called before and after, if not as it is compared.
+func (w *walk) branches(keyword string, old, next []any, a at, named ...string) {
 	x, y := left(old, next), left(next, old)
+	was, is := keyword, keyword
+	if len(named) == 2 {
+		was, is = named[0], named[1]
+	}
 	more, fewer := Loosened, Tightened
-	switch keyword {
-	case "allOf":
+	switch {
+	case keyword == "allOf":
 		more, fewer = Tightened, Loosened
-	case "oneOf":
+	case keyword == "oneOf" && (!apart(old) || !apart(next)):
 		more, fewer = Changed, Changed
 		a.sense = 0 // an event that a second branch accepts too is refused
 	}
@@ -68,15 +73,15 @@ func (w *walk) branches(keyword string, old, next []any, a at) {
 	if keyword != "allOf" && len(next) == 0 {
 		fewer = Loosened
 	}
-	for len(x) > 0 && len(y) > 0 {
-		w.schema(old[x[0]], next[y[0]], a.below(keyword, index(y[0])).under(keyword+" "+index(y[0])))
-		x, y = x[1:], y[1:]
+	both, gone, added := pairs(old, next, x, y)
+	for _, p := range both {
+		w.schema(old[p[0]], next[p[1]], a.below(is, index(p[1])).under(is+" "+index(p[1])))
 	}
-	for _, i := range y {
-		w.note(a.below(keyword, index(i)).under(keyword+" "+index(i)), keyword, more, absent{}, next[i], "new branch of %s: %s", keyword, describe(next[i]))
+	for _, i := range added {
+		w.note(a.below(is, index(i)).under(is+" "+index(i)), is, more, absent{}, next[i], "new branch of %s: %s", is, describe(next[i]))
 	}
-	for _, i := range x {
-		w.note(a.below(keyword, index(i)).under(keyword+" "+index(i)), keyword, fewer, old[i], absent{}, "branch of %s removed: %s", keyword, describe(old[i]))
+	for _, i := range gone {
+		w.note(a.below(was, index(i)).under(was+" "+index(i)), was, fewer, old[i], absent{}, "branch of %s removed: %s", was, describe(old[i]))
 	}
 }
 
