@@ -28,7 +28,7 @@ func (a *API) proposalRoutes() []route {
 		{method: "GET", path: one, scope: auth.Read, about: later, do: a.getProposal},
 		{method: "POST", path: one + "/accept", scope: auth.Rules, about: later, audit: true, do: a.acceptProposal},
 		{method: "POST", path: one + "/reject", scope: auth.Rules, about: later, audit: true, do: a.decide(Proposals.Reject)},
-		{method: "POST", path: one + "/rollback", scope: auth.Rules, about: later, audit: true, do: a.decide(Proposals.Rollback)},
+		{method: "POST", path: one + "/rollback", scope: auth.Rules, about: later, audit: true, do: a.rollbackProposal},
 	}
 }
 
@@ -92,13 +92,41 @@ func (a *API) getProposal(r *request) error {
 
 // acceptProposal also releases, which needs a scope of its own.
 func (a *API) acceptProposal(r *request) error {
-	if _, _, err := a.proposal(r); err != nil {
+	if err := a.changesSubject(r); err != nil {
 		return err
 	}
 	if _, err := a.conf.Auth.Authenticate(r.Context(), r.headers(), auth.Reprocess); err != nil {
 		return err
 	}
 	return a.decide(Proposals.Accept)(r)
+}
+
+func (a *API) rollbackProposal(r *request) error {
+	if err := a.changesSubject(r); err != nil {
+		return err
+	}
+	return a.decide(Proposals.Rollback)(r)
+}
+
+// changesSubject refuses a token that may not have to do with every stream that the
+// proposal's subject judges: a new version is one for all of them.
+func (a *API) changesSubject(r *request) error {
+	p, _, err := a.proposal(r)
+	if err != nil {
+		return err
+	}
+	streams, err := a.conf.Catalog.Streams().List(r.Context())
+	if err != nil {
+		return err
+	}
+	for _, s := range streams {
+		if s.Schema != nil && s.Schema.Subject == p.Subject {
+			if err := r.allow(s.Name); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // decide makes the handler of a decision. The body is optional: {"why":"…","force":true}.

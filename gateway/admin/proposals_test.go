@@ -75,7 +75,7 @@ func TestProposalScopes(t *testing.T) {
 		return secret
 	}
 	rules, both, other := token("", auth.Rules), token("orders", auth.Rules, auth.Reprocess, auth.Read), token("returns", auth.Rules, auth.Reprocess, auth.Read)
-	payload := token("", auth.Rules, auth.Payload)
+	payload, admin := token("", auth.Rules, auth.Payload), token("", auth.Admin)
 	s.restart()
 	for _, c := range []struct {
 		token, method, path string
@@ -92,7 +92,6 @@ func TestProposalScopes(t *testing.T) {
 		{other, "POST", "/schemas/order/impact", 403},
 		{other, "POST", "/schemas/order/impact?stream=orders", 403},
 		{both, "POST", "/schemas/order/impact?stream=orders", 200},
-		{both, "POST", "/proposals/" + id + "/accept", 200},
 	} {
 		s.token = c.token
 		if a := s.do(c.method, "/admin/v1"+c.path, "{}"); a.status != c.status {
@@ -101,4 +100,14 @@ func TestProposalScopes(t *testing.T) {
 			t.Errorf("%s %s hands out payloads", c.method, c.path)
 		}
 	}
+	// A new version judges every stream of the subject: a token of one of them alone does not
+	// make it.
+	s.token = admin
+	s.want(201, "PUT", "/admin/v1/streams/copies", `{"schema":{"subject":"order"},"sink":{"file":{"dir":"copies"}}}`)
+	s.token = both
+	s.want(403, "POST", "/admin/v1/proposals/"+id+"/accept", "{}")
+	s.token = admin
+	s.want(200, "DELETE", "/admin/v1/streams/copies", "")
+	s.token = both
+	s.want(200, "POST", "/admin/v1/proposals/"+id+"/accept", "{}")
 }
