@@ -23,7 +23,9 @@ type compared struct {
 	New     string         `json:"new"`
 	Earlier []string       `json:"earlier"`
 	Breaks  []shownBreak   `json:"breaks"`
-	Doubts  []shownDoubt   `json:"doubts"`
+	// More says that there may be breaks that are not listed.
+	More   bool         `json:"more,omitempty"`
+	Doubts []shownDoubt `json:"doubts"`
 	// Impact is what it would do to real traffic, where that was asked for.
 	Impact *client.Impact `json:"impact,omitempty"`
 
@@ -216,7 +218,7 @@ func compareSchemas(level schemas.Level, earlier []schemaFile, newer schemaFile)
 		compiled = append(compiled, f.schema)
 	}
 	found := schemas.Compare(level, newer.schema, compiled...)
-	c.Answer = found.Answer
+	c.Answer, c.More = found.Answer, found.More
 	for _, b := range found.Breaks {
 		refuses := newer
 		if b.Direction == schemas.Forward {
@@ -259,6 +261,9 @@ func (e *env) printCompared(c compared) error {
 	for i, b := range c.Breaks {
 		fmt.Fprintln(e.stdout)
 		e.printBreak(i+1, b, c)
+	}
+	if c.More {
+		e.line("\n… and more: mend these and ask again")
 	}
 	e.printDoubts(c)
 	if c.Impact != nil {
@@ -331,8 +336,12 @@ func (e *env) printBreak(n int, b shownBreak, c compared) {
 	}
 	accepts, refuses := b.sides(c.New)
 	e.pair("proof", clean(fmt.Sprintf("accepted by %s, refused by %s because %s:", accepts, refuses, b.reason())))
-	for _, line := range strings.Split(prettyJSON(b.Witness), "\n") {
+	witness, cut := sketch(b.Witness, b.Path)
+	for _, line := range strings.Split(witness, "\n") {
 		e.lineAsIs(strings.Repeat(" ", pairIndent) + s.accent(cleanIndented(line)))
+	}
+	if cut {
+		e.pair("", "(shortened; -o json has it whole)")
 	}
 	for _, r := range c.unsaid(b) {
 		e.pair("and", clean(orRoot(r.Path)+": "+r.Message))

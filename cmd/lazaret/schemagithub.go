@@ -6,6 +6,9 @@ import (
 	"strings"
 )
 
+// maxAnnotated is how many characters of an event an annotation shows.
+const maxAnnotated = 2000
+
 // annotate writes what GitHub Actions shows at the lines of a change.
 func (e *env) annotate(c compared) error {
 	var err error
@@ -22,7 +25,10 @@ func (e *env) annotate(c compared) error {
 	for _, b := range c.Breaks {
 		accepts, refuses := b.sides(c.New)
 		write("error", b.filePlace, "not "+string(c.Level)+" compatible",
-			fmt.Sprintf("accepted by %s, refused by %s because %s: %s", accepts, refuses, b.reason(), b.Witness))
+			fmt.Sprintf("accepted by %s, refused by %s because %s: %s", accepts, refuses, b.reason(), short(string(b.Witness), maxAnnotated)))
+	}
+	if c.More {
+		write("error", filePlace{}, "not "+string(c.Level)+" compatible", "… and more: mend these and ask again")
 	}
 	for _, d := range c.Doubts {
 		write("warning", d.filePlace, string(c.Level)+" could not be decided", d.Message)

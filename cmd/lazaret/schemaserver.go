@@ -110,7 +110,7 @@ func (f schemaFile) refused(err error) error {
 // compared is what the server said of the file, with its places in it.
 func (f schemaFile) compared(found client.SchemaCheck, subject string) compared {
 	c := compared{
-		Answer: schemas.Answer(found.Answer), Level: schemas.Level(found.Level), New: f.name,
+		Answer: schemas.Answer(found.Answer), More: found.More, Level: schemas.Level(found.Level), New: f.name,
 		Earlier: []string{}, Breaks: []shownBreak{}, Doubts: []shownDoubt{}, file: f,
 	}
 	name := func(version int) string { return fmt.Sprintf("%s version %d", subject, version) }

@@ -27,7 +27,9 @@ type Check struct {
 	// Against are the numbers of the versions that it was compared with.
 	Against []int   `json:"against,omitempty"`
 	Breaks  []Break `json:"breaks,omitempty"`
-	Doubts  []Doubt `json:"doubts,omitempty"`
+	// More says that there may be breaks that are not listed.
+	More   bool    `json:"more,omitempty"`
+	Doubts []Doubt `json:"doubts,omitempty"`
 }
 
 // Break is a break, and the number of the version that it is with.
@@ -66,6 +68,7 @@ func (m *maker) compare(ctx context.Context, start time.Time, level schemas.Leve
 	}
 	for _, v := range slices.Backward(earlier) {
 		if len(check.Breaks) >= maxBreaks {
+			check.More = true
 			break
 		}
 		if m.c.clock().Sub(start) > compareTime || ctx.Err() != nil {
@@ -88,7 +91,7 @@ func (m *maker) compare(ctx context.Context, start time.Time, level schemas.Leve
 
 // add takes over the comparison with one version.
 func (c *Check) add(version int, found schemas.Comparison) {
-	c.Against = append(c.Against, version)
+	c.Against, c.More = append(c.Against, version), c.More || found.More
 	for _, b := range found.Breaks {
 		c.Breaks = append(c.Breaks, Break{version, b})
 	}
@@ -113,6 +116,9 @@ func (c *Check) doubt(version int, construct, message string) {
 func (c *Check) Messages() (list []string) {
 	for _, b := range c.Breaks {
 		list = append(list, fmt.Sprintf("%s at %q: old %s, new %s: %s", b.Keyword, b.Pointer, shown(b.Old), shown(b.New), b.line(c.Level)))
+	}
+	if c.More {
+		list = append(list, "and more: mend these and ask again")
 	}
 	for _, d := range c.Doubts {
 		list = append(list, fmt.Sprintf("%s at %q: %s", d.Construct, d.Pointer, d.line(c.Level)))

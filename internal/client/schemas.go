@@ -15,6 +15,7 @@ type SchemaCheck struct {
 	Answer  string        `json:"answer"` // compatible, incompatible or unknown
 	Against []int         `json:"against,omitempty"`
 	Breaks  []SchemaBreak `json:"breaks,omitempty"`
+	More    bool          `json:"more,omitempty"` // there may be breaks that are not listed
 	Doubts  []SchemaDoubt `json:"doubts,omitempty"`
 }
 
