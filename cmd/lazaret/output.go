@@ -45,6 +45,23 @@ func (e *env) status(format string, args ...any) {
 	fmt.Fprint(e.stderr, text)
 }
 
+// wrappedStatus is status for what may be long: on a terminal it is broken at spaces.
+func (e *env) wrappedStatus(format string, args ...any) {
+	e.status("%s", folded(fmt.Sprintf(format, args...), terminalWidth(e.stderr)))
+}
+
+// folded breaks the lines of a text that are longer than width at spaces; 0 is no limit.
+func folded(text string, width int) string {
+	if width <= 20 {
+		return text
+	}
+	var lines []string
+	for _, line := range strings.Split(text, "\n") {
+		lines = append(lines, wrapped(line, width)...)
+	}
+	return strings.Join(lines, "\n")
+}
+
 // terminalWidth is the columns that w shows, or 0 if it is not a terminal.
 func terminalWidth(w io.Writer) int {
 	if f := fileOf(w); f != nil {

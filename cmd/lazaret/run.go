@@ -81,7 +81,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		err = interrupted(err)
 	}
 	if text := explain(err); text != "" {
-		e.status("lazaret: %s", text)
+		e.wrappedStatus("lazaret: %s", text)
 	}
 	if code == exitUsage {
 		e.status("Run '%s --help' for how to use it.", cmd.CommandPath())

@@ -31,7 +31,7 @@ func (e *env) printImpact(x client.Impact) {
 		e.printReasons("would be refused", stream.Recent.Reasons)
 		if len(stream.Quarantine.Released) > 0 {
 			e.line("\n%s", s.bold("would be released, such as"))
-			t := newTable(flex("entry", shortJob+1), flex("event", 12), col("").ifAny())
+			t := newTable(flex("entry", shortJob+1), flex("event", 12), flex("", 12).ifAny().orBelow())
 			for _, example := range stream.Quarantine.Released {
 				t.add(example.ID, example.EventID, payload(example))
 			}
@@ -52,7 +52,7 @@ func (e *env) printReasons(title string, reasons []client.ImpactReason) {
 		return len(r.Examples) > 0 && r.Examples[0].Payload != nil
 	})
 	if shown {
-		columns = append(columns, col("payload"))
+		columns = append(columns, flex("payload", 12).orBelow())
 	}
 	t := newTable(columns...)
 	for _, r := range reasons {

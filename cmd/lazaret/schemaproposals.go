@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -33,7 +34,7 @@ var proposalStates = []string{"draft", "accepting", "accepted", "rejected", "sup
 func (e *env) proposalsListCmd() *cobra.Command {
 	var stream, state string
 	cmd := &cobra.Command{
-		Use: "list", Short: "List proposals, newest first", Args: cobra.NoArgs,
+		Use: "list", Short: "List proposals, newest first, in a table drafts before the others", Args: cobra.NoArgs,
 		Example: "  lazaret schema proposals list --state draft",
 	}
 	cmd.Flags().StringVar(&stream, "stream", "", "of this stream alone")
@@ -57,6 +58,11 @@ func (e *env) proposalsListCmd() *cobra.Command {
 				break
 			}
 		}
+		if len(all) == 0 && stream != "" {
+			if err := hasStream(ctx, c, stream); err != nil {
+				return err
+			}
+		}
 		switch e.output {
 		case "json":
 			return e.printJSON(map[string]any{"proposals": all, "notes": notes})
@@ -68,20 +74,43 @@ func (e *env) proposalsListCmd() *cobra.Command {
 	})
 }
 
+// hasStream refuses a stream that there is not.
+func hasStream(ctx context.Context, c *client.Client, stream string) error {
+	_, _, err := c.Get(ctx, "streams", stream, nil)
+	if isNotFound(err) {
+		return usage("--stream %s: there is no such stream%s", stream, nearest(stream, names(ctx, c, "streams")))
+	}
+	return err
+}
+
+// printProposals lists them, those that wait for a decision first.
 func (e *env) printProposals(all []client.Proposal, notes []client.ProposalNote) {
 	if len(all) == 0 {
 		e.status("no proposals")
 	} else {
 		now := time.Now()
-		t := newTable(flex("proposal", shortJob+1), same("stream"), col("state"), col("updated").ifRoom(), num("would release"), flex("what", 20).orBelow())
-		for _, p := range all {
+		t := newTable(flex("proposal", shortJob+1), same("stream"), col("state"), col("updated").ifRoom(), num("would release"), col("what").orBelow().whole())
+		for _, p := range draftsFirst(all) {
 			t.add(p.ID, p.Stream, p.State, ago(p.Updated, now), count(p.WouldRelease), edits(p))
 		}
 		e.print(t, "")
 	}
 	for _, n := range notes {
-		e.status("note: %s %s: %s", n.Stream, clean(orRoot(n.Path)), clean(n.Message))
+		e.wrappedStatus("note: %s %s: %s", n.Stream, clean(orRoot(n.Path)), clean(n.Message))
 	}
+}
+
+// draftsFirst is the proposals with those that wait for a decision before the others.
+func draftsFirst(all []client.Proposal) []client.Proposal {
+	sorted := slices.Clone(all)
+	done := func(p client.Proposal) int {
+		if p.State == "draft" {
+			return 0
+		}
+		return 1
+	}
+	slices.SortStableFunc(sorted, func(a, b client.Proposal) int { return done(a) - done(b) })
+	return sorted
 }
 
 // edits says what a proposal would change.
@@ -125,27 +154,41 @@ func (e *env) printProposal(p client.Proposal) error {
 		return e.printJSON(p)
 	}
 	now := time.Now()
-	t := newTable(col(""), flex("", 30))
+	t := pairs()
 	t.add("proposal", p.ID)
 	t.add("state", p.State)
 	t.add("stream", p.Stream)
 	t.add("schema", fmt.Sprintf("%s, from version %d", p.Subject, p.Base))
 	for _, edit := range p.Edits {
-		t.add("would add", strings.ReplaceAll(edit.Text, "`", "")+"  ("+strings.ReplaceAll(edit.Kind, "_", " ")+")")
+		name := "would change"
+		if edit.Kind == "field" {
+			name = "would add"
+		}
+		t.add(name, strings.ReplaceAll(edit.Text, "`", "")+"  ("+strings.ReplaceAll(edit.Kind, "_", " ")+")")
+		if edit.Wide != "" {
+			t.add("for people", edit.Path+": "+edit.Wide)
+		}
 	}
 	entries := counted(p.Entries, "entry", "entries")
 	if p.AtLeast {
 		entries = "at least " + entries
 	}
 	producers := len(p.Producers) + p.MoreProducers
-	t.add("seen in", fmt.Sprintf("%s of %s, %s to %s", entries, counted(producers, "producer", "producers"), ago(p.FirstSeen, now), ago(p.LastSeen, now)))
+	t.add("seen in", fmt.Sprintf("%s of %s, %s", entries, counted(producers, "producer", "producers"), between(p.FirstSeen, p.LastSeen, now)))
 	t.add("would release", fmt.Sprintf("%s of %s that were tried", count(p.WouldRelease), count(p.LookedAt)))
 	t.add("BACKWARD", map[bool]string{true: "compatible, proved", false: "not proved to be compatible"}[p.Compatibility == "compatible"])
 	for _, d := range p.Doubts {
 		t.add("in doubt", d)
 	}
+	for _, why := range p.Held {
+		t.add("held back", why)
+	}
+	decided := map[string]string{"rejected": "rejected by", "rolled_back": "taken back by", "rolling_back": "taken back by", "accepted": "accepted by"}[p.State]
+	if p.AcceptedBy != "" && decided != "accepted by" {
+		t.add("accepted by", who(p.AcceptedBy, p.AcceptedAt, p.AcceptedWhy, now))
+	}
 	if p.Who != "" {
-		t.add("decided by", strings.TrimSuffix(fmt.Sprintf("%s, %s: %s", p.Who, ago(p.Decided, now), p.Why), ": "))
+		t.add(cmp.Or(decided, "decided by"), who(p.Who, p.Decided, p.Why, now))
 	}
 	if p.Version > 0 {
 		t.add("made version", strconv.Itoa(p.Version))
@@ -154,14 +197,31 @@ func (e *env) printProposal(p client.Proposal) error {
 		t.add("released by job", p.Job)
 	}
 	if p.RollbackVersion > 0 {
-		t.add("taken back by version", strconv.Itoa(p.RollbackVersion))
+		t.add("taken back with", fmt.Sprintf("version %d", p.RollbackVersion))
 	}
-	e.print(t, "")
+	if p.Notice != "" {
+		t.add("note", p.Notice)
+	}
+	e.printPairs(t)
 	if p.Diff != "" {
 		fmt.Fprintln(e.stdout)
 		e.printDiff(p.Diff)
 	}
 	return nil
+}
+
+// who says who decided, when, and why if that was said.
+func who(name string, at time.Time, why string, now time.Time) string {
+	return strings.TrimSuffix(fmt.Sprintf("%s, %s: %s", name, ago(at, now), why), ": ")
+}
+
+// between says from when to when, once where that is the same.
+func between(first, last, now time.Time) string {
+	from, to := ago(first, now), ago(last, now)
+	if from == to {
+		return to
+	}
+	return from + " to " + to
 }
 
 // printDiff prints a unified diff in colours.

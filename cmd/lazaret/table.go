@@ -57,6 +57,29 @@ func (e *env) print(t *table, indent string) {
 	t.write(e.stdout, e.style(e.stdout), indent, terminalWidth(e.stdout))
 }
 
+// printPairs writes names and values, where long values go on below themselves.
+func (e *env) printPairs(t *table) {
+	t.fold(terminalWidth(e.stdout))
+	e.print(t, "")
+}
+
+// fold gives the ends of long values of pairs rows of their own.
+func (t *table) fold(limit int) {
+	room := limit - t.natural(0) - 2
+	if limit == 0 || room < 20 {
+		return
+	}
+	var rows [][]string
+	for _, row := range t.rows {
+		name := row[0]
+		for _, line := range wrapped(row[1], room) {
+			rows = append(rows, []string{name, line})
+			name = ""
+		}
+	}
+	t.rows = rows
+}
+
 // write writes the table with lines of at most limit columns, where that can be done; 0
 // is no limit.
 func (t *table) write(w io.Writer, s style, indent string, limit int) {

@@ -199,3 +199,40 @@ func TestWrapped(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+// Long values of pairs go on below themselves, and are not cut.
+func TestPairsGoOnBelow(t *testing.T) {
+	tab := pairs()
+	tab.add("state", "draft")
+	tab.add("would change", "/status one more value, which is a long one")
+	tab.fold(40)
+	got := strings.Join(lines(tab, 40), "\n")
+	want := strings.Join([]string{
+		"  state         draft", "  would change  /status one more value,", "                which is a long one",
+	}, "\n")
+	if got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+// Drafts, which wait for a decision, stand before the others, each in the order that they had.
+func TestDraftsFirst(t *testing.T) {
+	var got []string
+	for _, p := range draftsFirst([]client.Proposal{{ID: "a", State: "accepted"}, {ID: "b", State: "draft"}, {ID: "c", State: "rejected"}, {ID: "d", State: "draft"}}) {
+		got = append(got, p.ID)
+	}
+	if strings.Join(got, "") != "bdac" {
+		t.Errorf("%v", got)
+	}
+}
+
+// What is said is broken at spaces where a terminal is narrow, line by line, and nowhere else.
+func TestFolded(t *testing.T) {
+	text := "note: one thing and another\nlazaret: a word"
+	if got := folded(text, 21); got != "note: one thing and\nanother\nlazaret: a word" {
+		t.Errorf("%q", got)
+	}
+	if got := folded(text, 0); got != text {
+		t.Errorf("%q", got)
+	}
+}
