@@ -210,7 +210,7 @@ func (s *Store) Groups(ctx context.Context, f Filter, p Page) (GroupPage, error)
 	if before > 0 {
 		c.add("g.seq < ?", before)
 	}
-	list, seqs, err := s.groups(ctx, c, limit+1)
+	list, seqs, err := s.groups(ctx, c, "g.seq DESC", limit+1)
 	if err != nil {
 		return GroupPage{}, err
 	}
@@ -225,7 +225,7 @@ func (s *Store) Groups(ctx context.Context, f Filter, p Page) (GroupPage, error)
 func (s *Store) Group(ctx context.Context, fingerprint string) (Group, error) {
 	c := &conditions{}
 	c.add("g.fingerprint = ?", fingerprint)
-	list, _, err := s.groups(ctx, c, 1)
+	list, _, err := s.groups(ctx, c, "g.seq DESC", 1)
 	if err == nil && len(list) == 0 {
 		err = sql.ErrNoRows
 	}
@@ -235,9 +235,31 @@ func (s *Store) Group(ctx context.Context, fingerprint string) (Group, error) {
 	return list[0], nil
 }
 
-func (s *Store) groups(ctx context.Context, c *conditions, limit int) (list []Group, seqs []int64, err error) {
+// Largest returns the groups that hold entries which the filter selects, and whose every
+// reason has one of the codes and is no rule's: those with the most quarantined entries first,
+// at most limit of them. more says that there are others.
+func (s *Store) Largest(ctx context.Context, f Filter, codes []lazaret.Code, limit int) (list []Group, more bool, err error) {
+	if err := f.Validate(); err != nil || len(codes) == 0 || limit <= 0 {
+		return nil, false, err
+	}
+	args := make([]any, len(codes))
+	for i, code := range codes {
+		args[i] = string(code)
+	}
+	c := f.groups()
+	c.add("EXISTS (SELECT 1 FROM quarantine_group_reasons r WHERE r.grp = g.fingerprint)")
+	c.add("NOT EXISTS (SELECT 1 FROM quarantine_group_reasons r WHERE r.grp = g.fingerprint AND (r.rule <> '' OR r.code NOT IN (?"+
+		strings.Repeat(", ?", len(codes)-1)+")))", args...)
+	list, _, err = s.groups(ctx, c, "g.quarantined DESC, g.seq DESC", limit+1)
+	if err != nil {
+		return nil, false, err
+	}
+	return list[:min(len(list), limit)], len(list) > limit, nil
+}
+
+func (s *Store) groups(ctx context.Context, c *conditions, order string, limit int) (list []Group, seqs []int64, err error) {
 	rows, err := s.db.Query(ctx, `SELECT g.seq, g.fingerprint, g.stream, g.quarantined, g.released, g.discarded, g.first_seen, g.last_seen, g.message, g.sample
-		FROM quarantine_groups g WHERE `+c.where()+` ORDER BY g.seq DESC LIMIT ?`, append(c.args, limit)...)
+		FROM quarantine_groups g WHERE `+c.where()+` ORDER BY `+order+` LIMIT ?`, append(c.args, limit)...)
 	if err != nil {
 		return nil, nil, fmt.Errorf("quarantine: %w", err)
 	}

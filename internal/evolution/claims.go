@@ -51,13 +51,15 @@ func (e *Engine) read(ctx context.Context, s *gateway.Stream, base schemas.Versi
 	}
 	t := &tally{stream: s.Name, base: base, judge: judge, reader: r,
 		claims: map[string]*claim{}, near: map[string]int{}}
-	groups, err := e.groups(ctx, s.Name)
+	waiting := quarantine.Filter{Stream: s.Name, Status: quarantine.Quarantined}
+	groups, more, err := e.conf.Quarantine.Largest(ctx, waiting, codes, maxGroups)
 	if err != nil {
 		return nil, err
 	}
+	t.partial = more
 	left := maxRead
-	for i, g := range groups {
-		if left == 0 || i == maxGroups {
+	for _, g := range groups {
+		if left == 0 {
 			t.partial = true
 			break
 		}
@@ -75,19 +77,6 @@ func (e *Engine) read(ctx context.Context, s *gateway.Stream, base schemas.Versi
 		t.partial = t.partial || n == most
 	}
 	return t, nil
-}
-
-// groups are those that edits can mend, the largest first.
-func (e *Engine) groups(ctx context.Context, stream string) ([]quarantine.Group, error) {
-	page, err := e.conf.Quarantine.Groups(ctx, quarantine.Filter{Stream: stream, Status: quarantine.Quarantined}, quarantine.Page{Limit: quarantine.MaxLimit})
-	if err != nil {
-		return nil, err
-	}
-	list := slices.DeleteFunc(page.Groups, func(g quarantine.Group) bool {
-		return len(g.Rules) > 0 || len(g.Codes) == 0 || slices.ContainsFunc(g.Codes, func(c lazaret.Code) bool { return !slices.Contains(codes, c) })
-	})
-	slices.SortStableFunc(list, func(a, b quarantine.Group) int { return cmp.Compare(b.Count, a.Count) })
-	return list, nil
 }
 
 // add takes in one entry.
