@@ -223,16 +223,10 @@ func (a *alphabet) index(r rune) int { return slices.Index(a.runes, r) }
 
 // readable picks the letter of an interval that a person likes to see most.
 func readable(lo, hi rune) rune {
-	for _, r := range "a0A-_. !" {
+	for _, r := range "a0A-_. !éü" {
 		if lo <= r && r <= hi {
 			return r
 		}
-	}
-	switch {
-	case lo < ' ' && hi >= ' ':
-		return ' '
-	case lo <= 0x7F && hi > 0xE0:
-		return 'é'
 	}
 	return lo
 }

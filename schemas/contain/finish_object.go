@@ -34,6 +34,11 @@ func (lf *leaf) known() []string {
 	for _, n := range lf.object.nodes {
 		names = append(names, n.names...)
 	}
+	for _, f := range lf.object.some {
+		if f.class.besides != nil {
+			names = append(names, sortedNames(f.class.besides.Properties)...)
+		}
+	}
 	slices.Sort(names)
 	return slices.Compact(names)
 }
@@ -80,38 +85,60 @@ type cell struct {
 	free []*Pattern
 }
 
-// cells lists the sets of names of a class for which the value can be as asked for.
-func (s *solver) cells(lf *leaf, class *nameClass, lits []lit, known []string) (list []cell) {
-	var patterns []*Pattern
-	add := func(p *Pattern) {
-		if !slices.ContainsFunc(patterns, func(q *Pattern) bool { return q.Source == p.Source }) {
-			patterns = append(patterns, p)
+// marks are what names are told apart by.
+type marks struct {
+	patterns []*Pattern
+	lits     []lit // positive ones, of the name as a string
+}
+
+func (m *marks) pattern(p *Pattern) {
+	if !slices.ContainsFunc(m.patterns, func(q *Pattern) bool { return q.Source == p.Source }) {
+		m.patterns = append(m.patterns, p)
+	}
+}
+
+func (m *marks) class(c *nameClass) {
+	for _, l := range c.lits {
+		if l = l &^ 1; !slices.Contains(m.lits, l) {
+			m.lits = append(m.lits, l)
 		}
 	}
+	if c.in != nil {
+		m.pattern(c.in)
+	}
+	if c.besides != nil {
+		for _, p := range c.besides.Patterns {
+			m.pattern(p.Pattern)
+		}
+	}
+}
+
+// cells lists the sets of names of a class for which the value can be as asked for. Names in
+// one cell are alike for the nodes of the leaf and for everything else that is asked of
+// properties without a name: what serves one of these serves the same others.
+func (s *solver) cells(lf *leaf, class *nameClass, lits []lit, known []string) (list []cell) {
+	var m marks
 	var name []lit
 	for _, n := range lf.object.nodes {
 		for _, p := range n.Patterns {
-			add(p.Pattern)
+			m.pattern(p.Pattern)
 		}
 		if n.Names != nil && !s.trivial(n.Names) {
 			name = append(name, positive(n.Names))
 		}
 	}
+	for _, f := range lf.object.some {
+		m.class(f.class)
+	}
 	if class != nil {
-		name = append(name, class.lits...)
-		if class.in != nil {
-			add(class.in)
-		}
+		m.class(class)
 		if class.besides != nil {
-			for _, p := range class.besides.Patterns {
-				add(p.Pattern)
-			}
 			known = slices.Concat(known, sortedNames(class.besides.Properties))
 			slices.Sort(known)
 			known = slices.Compact(known)
 		}
 	}
-	if len(patterns) > maxSigns {
+	if len(m.patterns)+len(m.lits) > maxSigns {
 		return []cell{{names: doubt("patternProperties", fmt.Sprintf("more than %d patterns for the names of one object's properties", maxSigns))}}
 	}
 	matched := map[string]bool{}
@@ -120,14 +147,23 @@ func (s *solver) cells(lf *leaf, class *nameClass, lits []lit, known []string) (
 		if !s.budget.use(1) {
 			return
 		}
-		if i < len(patterns) {
+		switch {
+		case i < len(m.patterns):
 			for _, yes := range []bool{false, true} {
-				matched[patterns[i].Source] = yes
+				matched[m.patterns[i].Source] = yes
 				divide(i + 1)
 			}
 			return
+		case i < len(m.patterns)+len(m.lits):
+			l := m.lits[i-len(m.patterns)]
+			for _, l := range []lit{l, l.complement()} {
+				name = append(name, l)
+				divide(i + 1)
+				name = name[:len(name)-1]
+			}
+			return
 		}
-		if class != nil && !class.agrees(matched) {
+		if class != nil && !class.agrees(matched, name) {
 			return
 		}
 		goal := slices.Clone(lits)
@@ -138,10 +174,10 @@ func (s *solver) cells(lf *leaf, class *nameClass, lits []lit, known []string) (
 		if value.verdict == isEmpty {
 			return
 		}
-		if names := s.freshName(name, patterns, matched, known); names.verdict != isEmpty {
+		if names := s.freshName(name, m.patterns, matched, known); names.verdict != isEmpty {
 			c := cell{names: names, value: value}
-			if len(name) == 0 && !slices.ContainsFunc(patterns, func(p *Pattern) bool { return matched[p.Source] }) {
-				c.free = append([]*Pattern{}, patterns...)
+			if len(name) == 0 && !slices.ContainsFunc(m.patterns, func(p *Pattern) bool { return matched[p.Source] }) {
+				c.free = append([]*Pattern{}, m.patterns...)
 			}
 			list = append(list, c)
 		}
@@ -150,8 +186,11 @@ func (s *solver) cells(lf *leaf, class *nameClass, lits []lit, known []string) (
 	return list
 }
 
-// agrees says whether names that match some patterns are of the class, as far as patterns go.
-func (c *nameClass) agrees(matched map[string]bool) bool {
+// agrees says whether names that match some patterns and have some literals are of the class.
+func (c *nameClass) agrees(matched map[string]bool, name []lit) bool {
+	if slices.ContainsFunc(c.lits, func(l lit) bool { return !slices.Contains(name, l) }) {
+		return false
+	}
 	if c.in != nil && !matched[c.in.Source] {
 		return false
 	}

@@ -170,25 +170,27 @@ func (s *solver) solveKinds(goal []lit, of Types) outcome {
 	return o
 }
 
-// settle writes down the answer to a goal. What was found empty on the way because this
-// goal, or one that is still being answered, was taken to be empty, holds only if that was
-// right.
+// settle writes down the answer to a goal. What was found empty on the way, because this goal
+// was taken to be empty, is forgotten if that was wrong, holds for good if this goal rests on
+// no other, and else rests on what this goal rests on.
 func (s *solver) settle(key string, m *memo, began int, o outcome) outcome {
+	if o.verdict != isEmpty || m.rests >= m.depth {
+		m.rests = final
+	}
 	kept := s.trail[:began]
 	for _, k := range s.trail[began:] {
 		switch {
 		case o.verdict != isEmpty:
 			delete(s.memo, k)
-		case s.memo[k].rests >= m.depth:
+		case m.rests == final:
 			s.memo[k].rests = final
 		default:
+			s.memo[k].rests = min(s.memo[k].rests, m.rests)
 			kept = append(kept, k)
 		}
 	}
 	s.trail = kept
-	if o.verdict != isEmpty || m.rests >= m.depth {
-		m.rests = final
-	} else {
+	if m.rests != final {
 		s.trail = append(s.trail, key)
 	}
 	m.active, m.outcome = false, o

@@ -1,0 +1,42 @@
+package schemas
+
+import (
+	"fmt"
+	"testing"
+)
+
+// Pairs that were once said to be compatible, each with the event that shows that they are
+// not.
+func TestWrongAnswersOnceGiven(t *testing.T) {
+	expr := func(required string) string {
+		return fmt.Sprintf(`{"$defs":{"expr":{"anyOf":[{"type":"object","required":["not"],"properties":{"not":{"$ref":"#/$defs/list"}}},{"type":"object","required":["lit"],"properties":{"lit":{"type":"number"}}}]},"list":{"anyOf":[{"type":"object","required":["group"],"properties":{"group":{"$ref":"#/$defs/wrap"}}},{"type":"object","required":["item"],"properties":{"item":{"$ref":"#/$defs/expr"}}}]},"wrap":{"type":"object","required":["inner"],"properties":{"inner":{"$ref":"#/$defs/list"}}}},"type":"object","required":[%s],"properties":{"a":{"$ref":"#/$defs/expr"},"b":{"$ref":"#/$defs/wrap"}}}`, required)
+	}
+	for _, c := range []struct{ name, old, new, event string }{
+		{"an assumption that rested on another", expr(`"a","b"`), expr(`"a","b","c"`), `{"a":{"lit":1},"b":{"inner":{"item":{"lit":1}}}}`},
+		{"an assumption, and another type", expr(`"a","b"`), `{"type":"null"}`, `{"a":{"lit":1},"b":{"inner":{"item":{"lit":1}}}}`},
+		{"one name for two demands", `{"type":"object","maxProperties":1}`, `{"anyOf":[{"patternProperties":{"a":false}},{"patternProperties":{"b":false}}]}`, `{"ab":1}`},
+		{"names that differ for another demand", `{"type":"object","propertyNames":{"enum":["a","ab"]}}`, `{"anyOf":[{"patternProperties":{"^a":{"not":{"const":1}}}},{"patternProperties":{"^a$":{"not":{"const":2}}}}]}`, `{"a":2,"ab":1}`},
+		{"one name beside a required one", `{"type":"object","maxProperties":2,"required":["type"],"properties":{"type":{"type":"string"}}}`, `{"type":"object","properties":{"type":{"type":"string"}},"anyOf":[{"patternProperties":{"^x-":false}},{"patternProperties":{"-y$":false}}]}`, `{"type":"a","x-y":1}`},
+		{"names by propertyNames", `{"type":"object","maxProperties":1}`, `{"anyOf":[{"propertyNames":{"maxLength":2}},{"propertyNames":{"pattern":"^a"}}]}`, `{"bcd":1}`},
+		{"a letter outside of its class", `{"type":"string"}`, `{"type":"string","pattern":"^[\\x00-~é]*$"}`, `"ü"`},
+		{"a letter outside of its class, of one", `{"type":"string","maxLength":1}`, `{"type":"string","pattern":"^[\\x00-zé]*$"}`, `"|"`},
+		{"a letter outside of its class, denied", `{"type":"string"}`, `{"type":"string","not":{"pattern":"[^\\x00-~é]"}}`, `"ü"`},
+		{"items that match twice", `{"type":"array","contains":{"const":1},"minContains":2}`, `{"type":"array","contains":{"const":1},"minContains":3}`, `[1,1]`},
+		{"items that match, and more", `{"type":"array","contains":{"type":"string"},"minContains":2}`, `{"type":"array","minItems":3}`, `["",""]`},
+	} {
+		older, err := Compile([]byte(c.old), Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		newer, err := Compile([]byte(c.new), Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !good(older, []byte(c.event)) || good(newer, []byte(c.event)) {
+			t.Fatalf("%s: %s shows nothing", c.name, c.event)
+		}
+		if got := Compare(LevelBackward, newer, older); got.Answer != Incompatible {
+			t.Errorf("%s: %s", c.name, shown(got))
+		}
+	}
+}
