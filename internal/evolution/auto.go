@@ -40,7 +40,7 @@ func (e *Engine) acceptAlone(ctx context.Context, s *gateway.Stream) error {
 			grouped(p.WouldRelease), grouped(limits.MinEntries), counted(p.producers(), "producer", "producers"), limits.MinProducers,
 			now.Sub(p.FirstSeen).Round(time.Second), time.Duration(limits.MinAge), n+1, limits.MaxPerDay)
 		// One at a time: the others are made from a base that is gone then.
-		_, err = e.Accept(ctx, p.ID, Decision{Who: Auto, Why: why})
+		_, err = e.accept(ctx, p.ID, Decision{Who: Auto, Why: why})
 		if errors.Is(err, ErrState) || errors.Is(err, ErrConflict) {
 			return nil
 		}

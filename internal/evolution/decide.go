@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/lazaret/lazaret"
+	"github.com/lazaret/lazaret/gateway"
 	"github.com/lazaret/lazaret/internal/catalog"
 	"github.com/lazaret/lazaret/internal/db"
 	"github.com/lazaret/lazaret/quarantine"
@@ -22,9 +23,52 @@ type Decision struct {
 }
 
 // Accept puts the proposed version through the catalog and starts the job that releases what
-// passes by it. It may be repeated: what is accepted already is returned as it is. ErrState,
-// ErrConflict if the schema has another version by now, ErrUnproved, or a *catalog.Refused.
+// passes by it. A draft whose schema moved on is made anew first. It may be repeated: what is
+// accepted already is returned as it is. ErrState, ErrConflict if the schema has another
+// version by now, ErrUnproved, or a *catalog.Refused.
 func (e *Engine) Accept(ctx context.Context, id string, d Decision) (Proposal, error) {
+	if err := e.rebase(ctx, id); err != nil {
+		return Proposal{}, err
+	}
+	return e.accept(ctx, id, d)
+}
+
+// rebase makes a draft anew if its schema has another version by now.
+func (e *Engine) rebase(ctx context.Context, id string) error {
+	p, err := e.store.get(ctx, id)
+	if err != nil || p.State != Draft {
+		return err
+	}
+	active, ok := e.conf.Catalog.Active(p.Stream)
+	latest, err := e.conf.Catalog.Schemas().Get(ctx, p.Subject, 0)
+	if !ok || !follows(&active.Stream, p.Subject) || errors.Is(err, schemas.ErrNotFound) || err == nil && latest.Number == p.Base {
+		return nil // accept says what is wrong
+	} else if err != nil {
+		return err
+	}
+	e.looking.Lock()
+	defer e.looking.Unlock()
+	if _, err := e.draft(ctx, &active.Stream); err != nil {
+		return err
+	}
+	base := p.Base
+	if p, err = e.store.get(ctx, id); err != nil || p.State != Draft || p.Base == base {
+		return err
+	}
+	p.Notice = fmt.Sprintf("it was made anew on version %d before it was accepted", p.Base)
+	if err := e.store.save(ctx, p, Draft); !errors.Is(err, ErrState) {
+		return err
+	}
+	return nil
+}
+
+// follows says whether a stream is judged by the latest version of a subject.
+func follows(s *gateway.Stream, subject string) bool {
+	return s.Schema != nil && s.Schema.Subject == subject && s.Schema.Version == 0
+}
+
+// accept is Accept without making the draft anew.
+func (e *Engine) accept(ctx context.Context, id string, d Decision) (Proposal, error) {
 	e.deciding.Lock()
 	defer e.deciding.Unlock()
 	p, err := e.store.get(ctx, id)
@@ -43,29 +87,44 @@ func (e *Engine) Accept(ctx context.Context, id string, d Decision) (Proposal, e
 			return *p, err
 		}
 		p.Who, p.Why, p.Decided = d.Who, d.Why, e.now()
-		p.AcceptedBy, p.AcceptedAt = p.Who, p.Decided
+		p.AcceptedBy, p.AcceptedWhy, p.AcceptedAt = p.Who, p.Why, p.Decided
 		p.State = Accepting
 		if err := e.store.save(ctx, p, Draft); err != nil {
 			return *p, err
 		}
+	case Superseded:
+		return *p, fmt.Errorf("%w: it is superseded and cannot be accepted: %s", ErrState, p.Why)
 	default:
 		return *p, fmt.Errorf("%w: it is %s and cannot be accepted", ErrState, p.State)
 	}
 	return *p, e.finishAccepting(ctx, p)
 }
 
-// current says whether the stream of a draft is still judged by its subject, and the base is
-// the latest version.
+// current says whether the stream of a draft still follows its subject, and the base is the
+// latest version.
 func (e *Engine) current(ctx context.Context, p *Proposal) error {
 	active, ok := e.conf.Catalog.Active(p.Stream)
 	if !ok || active.Stream.Schema == nil || active.Stream.Schema.Subject != p.Subject {
 		return fmt.Errorf("%w: stream %s is not judged by %s any more", ErrConflict, p.Stream, p.Subject)
 	}
+	if at := active.Stream.Schema.Version; at != 0 {
+		return fmt.Errorf("%w: stream %s names version %d of %s, and follows no other", ErrConflict, p.Stream, at, p.Subject)
+	}
 	latest, err := e.conf.Catalog.Schemas().Get(ctx, p.Subject, 0)
 	if err == nil && latest.Number != p.Base {
-		err = fmt.Errorf("%w: version %d of %s; the proposal is made anew on it in a moment", ErrConflict, latest.Number, p.Subject)
+		err = fmt.Errorf("%w: version %d of %s; the proposal is made anew on it in a moment: try again then", ErrConflict, latest.Number, p.Subject)
 	}
 	return err
+}
+
+// others says which other streams went on with a subject.
+func (e *Engine) others(p *Proposal) (list []string) {
+	for _, s := range e.conf.Catalog.JudgedBy(p.Subject) {
+		if s.Name != p.Stream && s.Schema.Version == 0 {
+			list = append(list, fmt.Sprintf("stream %s goes to version %d as well", s.Name, s.Version))
+		}
+	}
+	return list
 }
 
 func (e *Engine) now() time.Time { return db.Time(db.Micros(e.conf.Clock())) }
@@ -75,12 +134,13 @@ func (e *Engine) finishAccepting(ctx context.Context, p *Proposal) error {
 	number, err := e.put(ctx, p, p.Base, p.Document, p.Compatibility != schemas.Compatible, fmt.Sprintf("proposal %s, accepted by %.60s", p.ID, p.AcceptedBy))
 	var refused *catalog.Refused
 	if errors.Is(err, ErrConflict) || errors.Is(err, catalog.ErrMode) || errors.As(err, &refused) {
-		p.State, p.Who, p.Why, p.Decided, p.AcceptedBy, p.AcceptedAt = Draft, "", "", time.Time{}, "", time.Time{}
+		p.State, p.Who, p.Why, p.Decided, p.AcceptedBy, p.AcceptedWhy, p.AcceptedAt = Draft, "", "", time.Time{}, "", "", time.Time{}
 		return errors.Join(err, e.store.save(ctx, p, Accepting))
 	} else if err != nil {
 		return err
 	}
 	p.Version, p.State, p.Updated = number, Accepted, e.now()
+	p.notice(e.others(p)...)
 	if err := e.store.save(ctx, p, Accepting); err != nil {
 		return err
 	}
@@ -174,8 +234,8 @@ func (e *Engine) Reject(ctx context.Context, id string, d Decision) (Proposal, e
 }
 
 // Rollback makes the version before an accepted proposal the latest again, as a new version.
-// What was released stays released. It may be repeated. ErrState; ErrConflict if the schema
-// has another version than the proposal's by now.
+// What was released stays released. It may be repeated. ErrState; ErrConflict if the latest
+// document of the schema is another than the proposal's by now.
 func (e *Engine) Rollback(ctx context.Context, id string, d Decision) (Proposal, error) {
 	e.deciding.Lock()
 	defer e.deciding.Unlock()
@@ -188,12 +248,8 @@ func (e *Engine) Rollback(ctx context.Context, id string, d Decision) (Proposal,
 		return *p, nil
 	case RollingBack:
 	case Accepted:
-		latest, err := e.conf.Catalog.Schemas().Get(ctx, p.Subject, 0)
-		if err != nil {
+		if p.RolledBackFrom, err = e.undoes(ctx, p); err != nil {
 			return *p, err
-		}
-		if latest.Number != p.Version {
-			return *p, fmt.Errorf("%w: version %d of %s came after version %d, which this proposal made; roll the schema back by its version", ErrConflict, latest.Number, p.Subject, p.Version)
 		}
 		p.State, p.Who, p.Why, p.Decided = RollingBack, d.Who, d.Why, e.now()
 		if err := e.store.save(ctx, p, Accepted); err != nil {
@@ -205,12 +261,25 @@ func (e *Engine) Rollback(ctx context.Context, id string, d Decision) (Proposal,
 	return *p, e.finishRollingBack(ctx, p)
 }
 
+// undoes is the latest version if it is the one that the proposal made, or its document again.
+func (e *Engine) undoes(ctx context.Context, p *Proposal) (number int, err error) {
+	latest, err := e.conf.Catalog.Schemas().Get(ctx, p.Subject, 0)
+	if err != nil {
+		return 0, err
+	}
+	if hash, err := schemas.Hash(p.Document); err != nil || latest.Number == p.Version || latest.Hash == hash {
+		return latest.Number, err
+	}
+	return 0, fmt.Errorf("%w: version %d of %s came after version %d, which this proposal made, and is another document; to take both back, roll the schema back by its version: lazaret schema rollback %s %d",
+		ErrConflict, latest.Number, p.Subject, p.Version, p.Subject, p.Base)
+}
+
 func (e *Engine) finishRollingBack(ctx context.Context, p *Proposal) error {
 	base, err := e.conf.Catalog.Schemas().Get(ctx, p.Subject, p.Base)
 	if err != nil {
 		return err
 	}
-	number, err := e.put(ctx, p, p.Version, base.Document, true, fmt.Sprintf("proposal %s, rolled back by %.60s", p.ID, p.Who))
+	number, err := e.put(ctx, p, max(p.RolledBackFrom, p.Version), base.Document, true, fmt.Sprintf("proposal %s, rolled back by %.60s", p.ID, p.Who))
 	if errors.Is(err, ErrConflict) || errors.Is(err, catalog.ErrMode) {
 		p.State = Accepted
 		return errors.Join(err, e.store.save(ctx, p, RollingBack))
@@ -218,10 +287,12 @@ func (e *Engine) finishRollingBack(ctx context.Context, p *Proposal) error {
 		return err
 	}
 	p.State, p.RollbackVersion, p.Updated = RolledBack, number, e.now()
-	p.Notice = "what was released stays released"
+	stays := "what was released stays released"
 	if job, err := e.conf.Jobs.Get(ctx, p.Job); err == nil {
-		p.Notice = fmt.Sprintf("%s: %s %s", p.Notice, grouped(int(job.Released)), plural(int(job.Released), "entry", "entries"))
+		stays += ": " + counted(int(job.Released), "entry", "entries")
 	}
+	p.Notice = ""
+	p.notice(append([]string{stays}, e.others(p)...)...)
 	if err := e.store.save(ctx, p, RollingBack); err != nil {
 		return err
 	}

@@ -137,6 +137,7 @@ func (e *Engine) describe(t *tally, c *claim, edits []Edit, was *Proposal) *Prop
 	p := &Proposal{State: Draft, Created: now}
 	if was != nil {
 		*p = *was
+		p.Notice = ""
 	} else {
 		p.ID = uuid.Must(uuid.NewV7()).String()
 	}

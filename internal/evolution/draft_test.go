@@ -2,6 +2,7 @@ package evolution_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -104,5 +105,75 @@ func TestJunkVetoesNothing(t *testing.T) {
 		if page := w.look(); len(page.Proposals) != 0 || len(page.Notes) != 1 || page.Notes[0].Message != note {
 			t.Errorf("%s: %+v", note, page)
 		}
+	}
+}
+
+// by is the proposal of a place in events.
+func (w *world) by(path string) evolution.Proposal {
+	w.t.Helper()
+	for _, p := range w.look().Proposals {
+		if p.Edits[0].Path == path {
+			return p
+		}
+	}
+	w.t.Fatalf("nothing is proposed for %s", path)
+	return evolution.Proposal{}
+}
+
+// Drafts are accepted one after another without waiting, each made anew on the version before
+// it; and taken back one after another, the last first. In another order a rollback would undo
+// more than it says, and the answer says how to do that.
+func TestDecisionsInARow(t *testing.T) {
+	w := judgedBy(t, "", strict)
+	ctx := t.Context()
+	w.put(streamOf("other", gateway.EvolutionOff))
+	w.refuse(times(10, `{"a":%d,"b":"x"}`)...)
+	w.refuse(times(10, `{"a":%d,"c":"x"}`)...)
+	b, c := w.by("/b"), w.by("/c")
+	yes, no := evolution.Decision{Who: "ana", Why: "agreed"}, evolution.Decision{Who: "ben", Why: "too early"}
+	done, err := w.engine.Accept(ctx, b.ID, yes)
+	if err != nil || done.Notice != "stream other goes to version 2 as well" {
+		t.Fatalf("%q, %v", done.Notice, err)
+	}
+	if done, err = w.engine.Accept(ctx, c.ID, yes); err != nil || done.Base != 2 || done.Version != 3 || done.Notice != "it was made anew on version 2 before it was accepted; stream other goes to version 3 as well" {
+		t.Fatalf("%+v, %v", done, err)
+	}
+	if !w.good(`{"b":"x","c":"x"}`) {
+		t.Error("the second undid the first")
+	}
+	if _, err := w.engine.Rollback(ctx, b.ID, no); !errors.Is(err, evolution.ErrConflict) || !strings.Contains(err.Error(), "lazaret schema rollback s 1") {
+		t.Errorf("%v", err)
+	}
+	for i, p := range []evolution.Proposal{c, b} {
+		done, err := w.engine.Rollback(ctx, p.ID, no)
+		if err != nil || done.RollbackVersion != 4+i || done.Who != "ben" || done.AcceptedBy != "ana" || done.AcceptedWhy != "agreed" || !strings.HasSuffix(done.Notice, fmt.Sprintf("; stream other goes to version %d as well", 4+i)) {
+			t.Fatalf("%+v, %v", done, err)
+		}
+	}
+	latest, err := w.catalog.Schemas().Get(ctx, "s", 0)
+	if err != nil || latest.Number != 5 || string(latest.Document) != strict {
+		t.Errorf("version %d is %s, %v", latest.Number, latest.Document, err)
+	}
+}
+
+// A draft says what keeps the stream from accepting it by itself, as long as it does.
+func TestHeld(t *testing.T) {
+	w := judgedBy(t, gateway.EvolutionAuto, `{"type":"object","additionalProperties":false,"properties":{"a":{"type":"integer"}}}`)
+	w.refuse(times(10, `{"a":"x%d"}`)...)
+	w.refuse(times(10, `{"mix":"x%d"}`)...)
+	w.refuse(times(10, `{"mix":%d}`)...)
+	for path, want := range map[string]string{
+		"/a":   "/a is an edit of the kind type (kinds field)",
+		"/mix": "/mix is for people to look at: its values have several types",
+	} {
+		p := w.by(path)
+		got, err := w.engine.Get(t.Context(), p.ID)
+		if err != nil || p.State != evolution.Draft || !slices.Equal(p.Held, []string{want}) || !slices.Equal(got.Held, p.Held) {
+			t.Errorf("%s: %s, held for %q, want %q, %v", path, p.State, p.Held, want, err)
+		}
+	}
+	p, err := w.engine.Accept(t.Context(), w.by("/mix").ID, evolution.Decision{Who: "ana"})
+	if err != nil || p.Held != nil {
+		t.Errorf("%+v, %v", p, err)
 	}
 }

@@ -95,19 +95,22 @@ type Proposal struct {
 	// what passes since.
 	Version int    `json:"version,omitempty"`
 	Job     string `json:"job,omitempty"`
-	// RollbackVersion is the version that rolling it back made.
+	// RollbackVersion is the version that rolling it back made, and RolledBackFrom the one
+	// that was the latest until then: Version, or a later one of the same document.
 	RollbackVersion int `json:"rollback_version,omitempty"`
+	RolledBackFrom  int `json:"rolled_back_from,omitempty"`
 	// Notice is what a person should know of how things are now.
 	Notice string `json:"notice,omitempty"`
 	// Who, Why and Decided are about the last decision.
 	Who     string    `json:"who,omitempty"`
 	Why     string    `json:"why,omitempty"`
 	Decided time.Time `json:"decided,omitzero"`
-	// AcceptedBy and AcceptedAt stay when it is rolled back.
-	AcceptedBy string    `json:"accepted_by,omitempty"`
-	AcceptedAt time.Time `json:"accepted_at,omitzero"`
-	Created    time.Time `json:"created"`
-	Updated    time.Time `json:"updated"`
+	// AcceptedBy, AcceptedWhy and AcceptedAt stay when it is rolled back.
+	AcceptedBy  string    `json:"accepted_by,omitempty"`
+	AcceptedWhy string    `json:"accepted_why,omitempty"`
+	AcceptedAt  time.Time `json:"accepted_at,omitzero"`
+	Created     time.Time `json:"created"`
+	Updated     time.Time `json:"updated"`
 	// Document is the proposed schema and Diff what it changes; a list has neither.
 	Document json.RawMessage `json:"document,omitempty"`
 	Diff     string          `json:"diff,omitempty"`
@@ -161,6 +164,14 @@ func (p *Proposal) summarise() {
 		fmt.Fprintf(&b, " of %s", grouped(p.LookedAt))
 	}
 	p.Summary = b.String()
+}
+
+// notice adds to what a person should know.
+func (p *Proposal) notice(more ...string) {
+	if p.Notice != "" {
+		more = append([]string{p.Notice}, more...)
+	}
+	p.Notice = strings.Join(more, "; ")
 }
 
 // producers is how many there are.
