@@ -3,6 +3,7 @@ package gateway
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -112,6 +113,18 @@ func (s *Stream) EvolutionMode() EvolutionMode {
 		return EvolutionPropose
 	}
 	return s.Evolution.Mode
+}
+
+// Notices are what is allowed and probably not meant in a stream, a line each.
+func (s *Stream) Notices() (list []string) {
+	switch {
+	case s.Evolution == nil || s.Evolution.Mode == "" || s.Evolution.Mode == EvolutionOff:
+	case s.Schema == nil:
+		list = append(list, fmt.Sprintf("evolution: %s has no effect: the stream has no schema", s.Evolution.Mode))
+	case s.Schema.Version != 0:
+		list = append(list, fmt.Sprintf("evolution: %s has no effect: the stream names version %d of %s, and follows no other", s.Evolution.Mode, s.Schema.Version, s.Schema.Subject))
+	}
+	return list
 }
 
 // EvolutionLimits are the limits in force, with their defaults.

@@ -180,7 +180,12 @@ func (c *Catalog) check(ctx context.Context, m *maker, p *plan, changes []Change
 		if err != nil {
 			return nil, err
 		}
-		if one.result.Check = check; check.Answer == schemas.Compatible {
+		one.result.Check = check
+		drift := one.drift(p.schemas[one.id], check.Answer != schemas.Compatible && !one.force)
+		if drift != "" {
+			one.result.Notices = append(one.result.Notices, drift)
+		}
+		if check.Answer == schemas.Compatible {
 			if len(check.Against) > 0 {
 				one.result.Notices = append(one.result.Notices, fmt.Sprintf("%s to %s", check.Level, versions(check.Against)))
 			}
@@ -188,6 +193,9 @@ func (c *Catalog) check(ctx context.Context, m *maker, p *plan, changes []Change
 		}
 		if !one.force {
 			found.add(check.faults(one.id.subject)...)
+			if drift != "" {
+				found.add(Fault{Resource: one.result.Key(), Message: drift})
+			}
 			continue
 		}
 		one.result.Forced = true

@@ -53,7 +53,7 @@ func (p *plan) notices(r Result) (list []string) {
 	for _, s := range p.streams {
 		if r.Kind == KindStream {
 			if s.Name == r.Name {
-				list = append(list, p.leaves(s)...)
+				list = append(append(list, p.leaves(s)...), s.Notices()...)
 			}
 			continue
 		}

@@ -131,7 +131,7 @@ func (e *Engine) now() time.Time { return db.Time(db.Micros(e.conf.Clock())) }
 
 // finishAccepting carries out an acceptance that is written down.
 func (e *Engine) finishAccepting(ctx context.Context, p *Proposal) error {
-	number, err := e.put(ctx, p, p.Base, p.Document, p.Compatibility != schemas.Compatible, fmt.Sprintf("proposal %s, accepted by %.60s", p.ID, p.AcceptedBy))
+	number, err := e.put(ctx, p, p.Base, p.Document, p.Compatibility != schemas.Compatible, fmt.Sprintf("%s%s, accepted by %.60s", catalog.ProposalNote, p.ID, p.AcceptedBy))
 	var refused *catalog.Refused
 	if errors.Is(err, ErrConflict) || errors.Is(err, catalog.ErrMode) || errors.As(err, &refused) {
 		p.State, p.Who, p.Why, p.Decided, p.AcceptedBy, p.AcceptedWhy, p.AcceptedAt = Draft, "", "", time.Time{}, "", "", time.Time{}
@@ -279,7 +279,7 @@ func (e *Engine) finishRollingBack(ctx context.Context, p *Proposal) error {
 	if err != nil {
 		return err
 	}
-	number, err := e.put(ctx, p, max(p.RolledBackFrom, p.Version), base.Document, true, fmt.Sprintf("proposal %s, rolled back by %.60s", p.ID, p.Who))
+	number, err := e.put(ctx, p, max(p.RolledBackFrom, p.Version), base.Document, true, fmt.Sprintf("%s%s, rolled back by %.60s", catalog.ProposalNote, p.ID, p.Who))
 	if errors.Is(err, ErrConflict) || errors.Is(err, catalog.ErrMode) {
 		p.State = Accepted
 		return errors.Join(err, e.store.save(ctx, p, RollingBack))
