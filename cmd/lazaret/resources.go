@@ -110,7 +110,7 @@ func (e *env) pointAtQuarantine(ctx context.Context, c *client.Client, results [
 	}
 }
 
-// usersOf is the streams that use a schema, as far as one page of streams tells.
+// usersOf is the streams that follow a schema, as far as one page of streams tells.
 func usersOf(ctx context.Context, c *client.Client, subject string) []string {
 	raw, _, err := c.Get(ctx, "streams", "", url.Values{"limit": {"1000"}})
 	var page struct{ Streams []item }
@@ -119,7 +119,7 @@ func usersOf(ctx context.Context, c *client.Client, subject string) []string {
 	}
 	var users []string
 	for _, s := range page.Streams {
-		if s.Schema != nil && s.Schema.Subject == subject {
+		if s.Schema != nil && s.Schema.Subject == subject && s.Schema.Version == 0 {
 			users = append(users, s.Name)
 		}
 	}
@@ -320,6 +320,7 @@ type item struct {
 
 type schemaRef struct {
 	Subject string
+	Version int // 0: it follows the latest
 	Accept  []struct {
 		Version int
 		All     bool
