@@ -91,7 +91,7 @@ func (e *env) printJob(j client.Job) error {
 	var failed error
 	switch j.State {
 	case "failed":
-		failed = fmt.Errorf("job %s failed: %s\nResume it with: lazaret reprocess resume %s", j.ID, j.Error, j.ID)
+		failed = &exit{exitFindings, fmt.Errorf("job %s failed: %s\nResume it with: lazaret reprocess resume %s", j.ID, j.Error, j.ID)}
 	case "cancelled":
 		failed = &exit{code: exitFindings}
 	}

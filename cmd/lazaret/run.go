@@ -124,7 +124,8 @@ keeps the bad ones with exact reasons, and releases them when the rule, the sche
 or the data is mended.
 
 Data goes to standard output, everything else to standard error. Exit codes: 0 fine,
-1 findings or failure, 2 usage, 3 unknown, 78 bad configuration. docs/cli.md tells it all.`,
+1 findings or failure, 2 usage, 3 unknown, 4 a schema command failed, 78 bad configuration.
+docs/cli.md tells it all.`,
 		Example: `  lazaret demo                                  # see it all in half a minute
   lazaret serve                                 # run the gateway on 127.0.0.1:8080
   lazaret apply -f examples/clickstream         # give it a stream

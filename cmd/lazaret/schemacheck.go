@@ -94,7 +94,8 @@ the subject accepted, of which they keep a sample if they are asked to, and on w
 their quarantine: what would be refused, and what released. Nothing is changed.
 
 Exit codes: 0 compatible, 1 incompatible or an event that passes would be refused, 3 unknown
-(0 with --allow-unknown), 2 a file cannot be read, 78 a file is no schema.
+(0 with --allow-unknown), 2 a file cannot be read or the server has no such subject, 4 no
+server, or it does not let it be done, 78 a file is no schema.
 
   -o table    for people (default)
   -o json     {"answer","level","new","earlier","breaks":[…],"doubts":[…]}

@@ -258,7 +258,7 @@ func (e *env) decideCmd(action, short, long string) *cobra.Command {
 		}
 		p, err := c.Decide(ctx, id, action, why, force)
 		if err != nil {
-			return err
+			return unlessRefused(err)
 		}
 		if err := e.printProposal(p); err != nil {
 			return err

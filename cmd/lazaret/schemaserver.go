@@ -101,6 +101,9 @@ func (f schemaFile) refused(err error) error {
 	}
 	for i := range p.Errors {
 		fault := &p.Errors[i]
+		if fault.Pointer == "/subject" && strings.HasPrefix(fault.Message, schemas.ErrSubject.Error()) {
+			return usage("SUBJECT: %s", fault.Message) // that is of the command line, not of the file
+		}
 		fault.Resource, fault.File = "", f.name
 		fault.Line, fault.Column = f.place(fault.Pointer, "")
 	}
@@ -148,7 +151,8 @@ func (e *env) schemaRegisterCmd() *cobra.Command {
 		Long: `Register makes the schema the latest version of its subject, if it is compatible with the
 earlier ones under the subject's level; the streams that follow the subject judge by it
 from then on. The same document as the latest version changes nothing. What is not
-compatible is refused with the proof, as schema check shows it, and exit code 1.`,
+compatible is refused with the proof, as schema check shows it, and exit code 1, or 3 if
+nobody can tell.`,
 		Example: `  lazaret schema register orders order.json --dry-run
   lazaret schema register orders order.json --level FULL_TRANSITIVE`,
 		Args: cobra.ExactArgs(2),
@@ -213,7 +217,11 @@ func (e *env) notRegistered(err error, subject string, file schemaFile) error {
 	if err := e.printCompared(c); err != nil {
 		return err
 	}
-	return fmt.Errorf("%s was not registered; --force registers it nevertheless", file.name)
+	code := exitFindings
+	if c.Answer == schemas.Undecided {
+		code = exitUnknown
+	}
+	return &exit{code, fmt.Errorf("%s was not registered; --force registers it nevertheless", file.name)}
 }
 
 func (e *env) schemaListCmd() *cobra.Command {
