@@ -104,7 +104,7 @@ func NewRegistry(ctx context.Context, store *db.DB) (*Registry, error) {
 //
 // Put checks that the document is a JSON object or boolean and that the references are
 // well formed (else *CompileError), that the subject's name is one (else ErrSubject), and
-// that an ID or Number that the draft asks for is free (else ErrTaken). It does not
+// that an ID or Number that the draft asks for is free and at most 2^30 (else ErrTaken). It does not
 // compile: do that before.
 func (r *Registry) Put(tx *db.Tx, d Draft) (v Version, created bool, err error) {
 	if !validSubject(d.Subject) {
@@ -150,8 +150,12 @@ func (r *Registry) same(tx *db.Tx, d Draft, id int) (Version, error) {
 	return r.GetTx(tx, d.Subject, 0)
 }
 
-// maxID is the greatest id: it travels as four bytes.
-const maxID = 1<<31 - 1
+// maxID is the greatest id, which travels as four bytes, and the greatest number. What is
+// imported has the lower half, so that one import cannot use up what is to be given.
+const (
+	maxID       = 1<<31 - 1
+	maxImported = 1 << 30
+)
 
 // giveID finds or gives the id of a schema; want, if it is not 0, is the one to give.
 func giveID(tx *db.Tx, identity string, want int) (id int, err error) {
@@ -163,9 +167,9 @@ func giveID(tx *db.Tx, identity string, want int) (id int, err error) {
 		return id, err
 	case want == 0:
 		err = tx.QueryRow(`INSERT INTO schema_ids (identity) VALUES (?) RETURNING id`, identity).Scan(&id)
-		return id, err
-	case want < 0 || want > maxID:
-		return 0, fmt.Errorf("%w: an id is 1 to %d", ErrTaken, maxID)
+		return id, givenAll(id, "id", err)
+	case want < 0 || want > maxImported:
+		return 0, fmt.Errorf("%w: an id that is asked for is 1 to %d", ErrTaken, maxImported)
 	}
 	_, err = tx.Exec(`INSERT INTO schema_ids (id, identity) VALUES (?, ?)`, want, identity)
 	if db.IsConflict(err) {
@@ -174,19 +178,31 @@ func giveID(tx *db.Tx, identity string, want int) (id int, err error) {
 	return want, err
 }
 
+// givenAll is the error of giving what comes next, where that is beyond the range.
+func givenAll(next int, what string, err error) error {
+	if err == nil && next > maxID {
+		err = fmt.Errorf("%w: the last %s, %d, is given", ErrTaken, what, maxID)
+	}
+	return err
+}
+
 // giveNumber gives the version the subject's next number, or the one that it asks for.
 func giveNumber(tx *db.Tx, v *Version) error {
 	if v.Number == 0 {
-		return tx.QueryRow(`INSERT INTO schema_subjects (subject, last) VALUES (?, 1)
+		err := tx.QueryRow(`INSERT INTO schema_subjects (subject, last) VALUES (?, 1)
 			ON CONFLICT (subject) DO UPDATE SET last = last + 1 RETURNING last`, v.Subject).Scan(&v.Number)
+		return givenAll(v.Number, "number", err)
 	}
 	var last int
 	err := tx.QueryRow(`SELECT last FROM schema_subjects WHERE subject = ?`, v.Subject).Scan(&last)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return err
 	}
-	if v.Number <= last || v.Number > maxID {
+	switch {
+	case v.Number <= last:
 		return fmt.Errorf("%w: the number %d was given already, or is no number; the last is %d", ErrTaken, v.Number, last)
+	case v.Number > maxImported:
+		return fmt.Errorf("%w: a number that is asked for is 1 to %d", ErrTaken, maxImported)
 	}
 	_, err = tx.Exec(`INSERT INTO schema_subjects (subject, last) VALUES (?, ?)
 		ON CONFLICT (subject) DO UPDATE SET last = excluded.last`, v.Subject, v.Number)

@@ -147,6 +147,48 @@ func TestImportedNumbers(t *testing.T) {
 	}
 }
 
+// TestImportLeavesRoom: no import takes the ids and numbers that are to be given, and at the
+// end of the range nothing is given, rather than what no client can read.
+func TestImportLeavesRoom(t *testing.T) {
+	r, store := openRegistry(t, filepath.Join(t.TempDir(), "store.db"))
+	schema := func(i int) []byte { return fmt.Appendf(nil, `{"title":"%d"}`, i) }
+	for i, d := range []Draft{
+		{Subject: "s", ID: 1<<30 + 1}, {Subject: "s", Number: 1<<30 + 1}, {Subject: "s", ID: 1<<31 - 1, Number: 1<<31 - 1},
+	} {
+		d.Document = schema(i)
+		if _, err := putDraft(t, r, store, d); !errors.Is(err, ErrTaken) {
+			t.Errorf("%d: imported: %v", i, err)
+		}
+	}
+	if v, err := putDraft(t, r, store, Draft{Subject: "s", Document: schema(0), ID: 1 << 30, Number: 1 << 30}); err != nil {
+		t.Errorf("the last import: %+v, %v", v, err)
+	}
+	if v, err := putDraft(t, r, store, Draft{Subject: "s", Document: schema(1)}); err != nil || v.ID != 1<<30+1 || v.Number != 1<<30+1 {
+		t.Errorf("after the last import: %+v, %v", v, err)
+	}
+	write(t, store, func(tx *db.Tx) error {
+		_, err := tx.Exec(`UPDATE schema_subjects SET last = 2147483647 WHERE subject = 's'`)
+		return err
+	})
+	for range 2 { // the second is refused as the first was
+		if v, err := putDraft(t, r, store, Draft{Subject: "s", Document: schema(2)}); !errors.Is(err, ErrTaken) {
+			t.Errorf("a number at the end of the range: %d, %v", v.Number, err)
+		}
+	}
+	write(t, store, func(tx *db.Tx) error {
+		_, err := tx.Exec(`INSERT INTO schema_ids (id, identity) VALUES (2147483647, 'the last')`)
+		return err
+	})
+	for range 2 {
+		if v, err := putDraft(t, r, store, Draft{Subject: "t", Document: schema(3)}); !errors.Is(err, ErrTaken) {
+			t.Errorf("an id at the end of the range: %d, %v", v.ID, err)
+		}
+	}
+	if v, err := putDraft(t, r, store, Draft{Subject: "t", Document: schema(0)}); err != nil || v.ID != 1<<30 {
+		t.Errorf("a schema that has its id: %+v, %v", v, err)
+	}
+}
+
 // TestOnce: a draft that says so makes no version of what any live version is.
 func TestOnce(t *testing.T) {
 	r, store := openRegistry(t, filepath.Join(t.TempDir(), "store.db"))

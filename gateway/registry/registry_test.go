@@ -224,6 +224,7 @@ func TestImport(t *testing.T) {
 	s.want("POST", "/subjects/new/versions", at(`true`, "70", "6"), `42205`)
 	s.want("POST", "/subjects/new/versions", at(`true`, "72", "5"), `42205`)
 	s.want("POST", "/subjects/new/versions", at(two, "73", "6"), `42205`)
+	s.want("POST", "/subjects/new/versions", at(`true`, "2147483647", "2147483647"), `42205`) // nothing would be left to give
 	s.want("GET", "/subjects/new/versions", "", `[3,5]`)
 	s.want("DELETE", "/mode/new", "", `{"mode":"IMPORT"}`)
 	s.want("POST", "/subjects/new/versions", schema(`{"type":["string","null"]}`), `{"id":72}`)
