@@ -43,6 +43,9 @@ type Change struct {
 	IfMatch string
 	// IfNone makes the change conditional: the resource must not exist.
 	IfNone bool
+	// If makes the change conditional on the streams as they are before it, in the very
+	// transaction that makes it: its error is Apply's. It may be asked more than once.
+	If func(streams []gateway.Stream) error
 }
 
 // Options say how changes are applied.

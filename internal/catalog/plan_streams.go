@@ -21,6 +21,14 @@ func (p *planner) putStreams(changes []Change, puts map[string]Change) error {
 	for _, s := range stored {
 		p.before[s.Name] = s
 	}
+	for _, ch := range changes {
+		if ch.If == nil {
+			continue
+		}
+		if err := ch.If(stored); err != nil {
+			return err
+		}
+	}
 	for _, s := range stored {
 		if _, ok := puts[s.Name]; ok || !p.affects(changes, s) {
 			continue

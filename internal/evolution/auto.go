@@ -13,38 +13,113 @@ import (
 	"github.com/lazaret/lazaret/schemas"
 )
 
-// acceptAlone accepts the drafts of a stream that are within its limits.
+// acceptAlone accepts one of a stream's drafts that the last look made or made anew, if
+// nothing stands in the way of it.
 func (e *Engine) acceptAlone(ctx context.Context, s *gateway.Stream) error {
 	drafts, err := e.store.list(ctx, s.Name, Draft)
-	if err != nil || len(drafts) == 0 {
-		return err
-	}
-	undone, err := e.store.list(ctx, s.Name, RolledBack, RollingBack)
 	if err != nil {
 		return err
 	}
-	limits := s.EvolutionLimits()
 	for _, p := range drafts {
-		now := e.now()
-		if p.Subject != s.Schema.Subject || p.Base != s.SchemaVersion || len(held(p, limits, now)) > 0 || slices.ContainsFunc(undone, func(u *Proposal) bool { return share(u, p) }) {
-			continue
-		}
-		n, err := e.store.acceptedSince(ctx, s.Name, Auto, now.Add(-24*time.Hour))
+		against, today, err := e.against(ctx, p)
 		if err != nil {
 			return err
 		}
-		if n >= limits.MaxPerDay {
-			return nil
+		if len(against) > 0 {
+			continue
 		}
+		limits := s.EvolutionLimits()
 		why := fmt.Sprintf("within the stream's limits: releases %s (min_entries %s), %s (min_producers %d), first seen %s ago (min_age %s), number %d of max_per_day %d",
 			grouped(p.WouldRelease), grouped(limits.MinEntries), counted(p.producers(), "producer", "producers"), limits.MinProducers,
-			now.Sub(p.FirstSeen).Round(time.Second), time.Duration(limits.MinAge), n+1, limits.MaxPerDay)
+			e.now().Sub(p.FirstSeen).Round(time.Second), time.Duration(limits.MinAge), today+1, limits.MaxPerDay)
 		// One at a time: the others are made from a base that is gone then.
 		_, err = e.accept(ctx, p.ID, Decision{Who: Auto, Why: why})
 		if errors.Is(err, ErrState) || errors.Is(err, ErrConflict) {
 			return nil
 		}
 		return err
+	}
+	return nil
+}
+
+// against is what stands in the way of accepting a draft without a person, as things are at
+// this moment. The schema is that of all streams that follow the subject, so what one of them
+// has against it counts, and so does what people decided for another. today is how many were
+// accepted so within 24 hours, of the subject.
+func (e *Engine) against(ctx context.Context, p *Proposal) (list []string, today int, err error) {
+	streams, err := e.conf.Catalog.Streams().List(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	now := e.now()
+	list = objections(streams, p, now)
+	e.mu.Lock()
+	_, fresh := e.fresh[p.Stream][p.ID]
+	e.mu.Unlock()
+	if !fresh {
+		list = append(list, "what is in the quarantine by now has not been looked at")
+	}
+	undone, err := e.store.ofSubject(ctx, p.Subject, RolledBack, RollingBack, Rejected)
+	if err != nil {
+		return nil, 0, err
+	}
+	for _, u := range undone {
+		if u.State != Rejected && share(u, p) {
+			list = append(list, "an edit of it was rolled back before, with proposal "+u.ID)
+			break
+		}
+		if u.State == Rejected && subset(u.keys(), p.keys()) {
+			list = append(list, "it was rejected before, or a part of it, with proposal "+u.ID)
+			break
+		}
+	}
+	if today, err = e.store.acceptedSince(ctx, p.Subject, Auto, now.Add(-24*time.Hour)); err != nil {
+		return nil, 0, err
+	}
+	for i := range streams {
+		if most := streams[i].EvolutionLimits().MaxPerDay; follows(&streams[i], p.Subject) && today >= most {
+			list = append(list, fmt.Sprintf("%s accepted for %s within 24 hours (max_per_day %d)", counted(today, "proposal was", "proposals were"), p.Subject, most))
+			break
+		}
+	}
+	return list, today, nil
+}
+
+// objections are what the streams that follow a draft's subject have against its being
+// accepted without a person.
+func objections(streams []gateway.Stream, p *Proposal, now time.Time) (list []string) {
+	own := false
+	for i := range streams {
+		s := &streams[i]
+		if !follows(s, p.Subject) {
+			continue
+		}
+		prefix := "stream " + s.Name + " follows " + p.Subject + ", too: "
+		if s.Name == p.Stream {
+			own, prefix = true, ""
+			if s.Version != p.StreamVersion {
+				list = append(list, fmt.Sprintf("it was judged by version %d of the stream, which is at version %d", p.StreamVersion, s.Version))
+			}
+		}
+		if mode := s.EvolutionMode(); mode != gateway.EvolutionAuto {
+			list = append(list, fmt.Sprintf("%sits mode is %s", prefix, mode))
+			continue
+		}
+		for _, why := range held(p, s.EvolutionLimits(), now) {
+			list = append(list, prefix+why)
+		}
+	}
+	if !own {
+		list = append(list, "the stream does not follow "+p.Subject)
+	}
+	return list
+}
+
+// stillAllowed is asked in the transaction that makes the version of what nobody accepted: a
+// stream may have been told otherwise since it was decided.
+func (e *Engine) stillAllowed(streams []gateway.Stream, p *Proposal) error {
+	if list := objections(streams, p, p.AcceptedAt); len(list) > 0 {
+		return fmt.Errorf("%w, or a stream that follows it was changed: %s", ErrConflict, list[0])
 	}
 	return nil
 }
@@ -77,27 +152,14 @@ func held(p *Proposal, l gateway.EvolutionLimits, now time.Time) (list []string)
 }
 
 // hold says of the drafts of streams that accept by themselves why they have not been yet.
-func (e *Engine) hold(ctx context.Context, drafts ...*Proposal) error {
+func (e *Engine) hold(ctx context.Context, drafts ...*Proposal) (err error) {
 	for _, p := range drafts {
 		active, ok := e.conf.Catalog.Active(p.Stream)
 		if p.State != Draft || !ok || active.Stream.EvolutionMode() != gateway.EvolutionAuto {
 			continue
 		}
-		limits, now := active.Stream.EvolutionLimits(), e.now()
-		p.Held = held(p, limits, now)
-		undone, err := e.store.list(ctx, p.Stream, RolledBack, RollingBack)
-		if err != nil {
+		if p.Held, _, err = e.against(ctx, p); err != nil {
 			return err
-		}
-		if i := slices.IndexFunc(undone, func(u *Proposal) bool { return share(u, p) }); i >= 0 {
-			p.Held = append(p.Held, "an edit of it was rolled back before, with proposal "+undone[i].ID)
-		}
-		n, err := e.store.acceptedSince(ctx, p.Stream, Auto, now.Add(-24*time.Hour))
-		if err != nil {
-			return err
-		}
-		if n >= limits.MaxPerDay {
-			p.Held = append(p.Held, fmt.Sprintf("%s accepted within 24 hours (max_per_day %d)", counted(n, "proposal was", "proposals were"), limits.MaxPerDay))
 		}
 	}
 	return nil

@@ -38,9 +38,11 @@ type tally struct {
 	judge   gateway.Judge
 	reader  *reader
 	claims  map[string]*claim
-	near    map[string]int // by path: values that are misspelt
-	late    []string       // ids of entries that pass by now
-	partial bool           // not all entries were read
+	near    map[string]int    // by path: values that are misspelt
+	fresh   map[string]digest // ids of the drafts that were made, or made anew, from it
+	full    map[string]bool   // the lists that too many values are asked for
+	late    []string          // ids of entries that pass by now
+	partial bool              // not all entries were read
 }
 
 // read looks through the entries of a stream.
@@ -50,7 +52,7 @@ func (e *Engine) read(ctx context.Context, s *gateway.Stream, base schemas.Versi
 		return nil, nil // true and false have no places
 	}
 	t := &tally{stream: s.Name, base: base, judge: judge, reader: r,
-		claims: map[string]*claim{}, near: map[string]int{}}
+		claims: map[string]*claim{}, near: map[string]int{}, fresh: map[string]digest{}}
 	waiting := quarantine.Filter{Stream: s.Name, Status: quarantine.Quarantined}
 	groups, more, err := e.conf.Quarantine.Largest(ctx, waiting, codes, maxGroups)
 	if err != nil {
@@ -208,9 +210,9 @@ func (c *claim) field(key string, raw []byte) {
 // chosen are the claims to propose: those that enough entries make, the smallest sets first,
 // and no set that comes of smaller ones by itself. What is not proposed is noted.
 func (t *tally) chosen() (list []*claim, notes []Note) {
-	crowded, notes := t.crowded()
+	t.full, notes = t.crowded()
 	for _, c := range t.claims {
-		if c.entries >= minEntries && !slices.ContainsFunc(c.wants, func(w want) bool { return crowded[w.list()] }) {
+		if c.entries >= minEntries && !t.tooMany(c) {
 			list = append(list, c)
 		}
 	}
@@ -239,6 +241,11 @@ func (t *tally) chosen() (list []*claim, notes []Note) {
 	}
 	slices.SortFunc(notes, compareNotes)
 	return kept, notes
+}
+
+// tooMany says whether a claim is about a list that too many values are asked for.
+func (t *tally) tooMany(c *claim) bool {
+	return slices.ContainsFunc(c.wants, func(w want) bool { return t.full[w.list()] })
 }
 
 // crowded are the lists that too many values are asked for, each often enough to be

@@ -32,6 +32,8 @@ type world struct {
 	jobs    *quarantine.Jobs
 	engine  *evolution.Engine
 	close   func()
+	db      *db.DB
+	stream  string // that events are refused in
 }
 
 var errPower = errors.New("the power is gone")
@@ -43,7 +45,7 @@ func open(t *testing.T, dir string, commits int64) (w *world, err error) {
 	var left atomic.Int64
 	left.Store(commits)
 	var closers []func()
-	w = &world{t: t, dir: dir, close: func() {
+	w = &world{t: t, dir: dir, stream: "s", close: func() {
 		for _, f := range slices.Backward(closers) {
 			f()
 		}
@@ -70,7 +72,7 @@ func open(t *testing.T, dir string, commits int64) (w *world, err error) {
 	if err := errors.Join(err1, err2, err3, err4); err != nil {
 		return w, err
 	}
-	w.store = entries
+	w.store, w.db = entries, store
 	w.catalog, err = catalog.New(ctx, catalog.Config{DB: store, Schemas: registry, Rules: sets, Streams: streams,
 		OpenSink: func(s gateway.Stream) (gateway.Sink, error) {
 			return sink.NewFile(sink.FileConfig{Root: filepath.Join(dir, "sink"), Spec: *s.Sink.File, Stream: s.Name})
@@ -105,7 +107,7 @@ func jsonEvent(data string) *lazaret.Event {
 // refuse judges events and quarantines them.
 func (w *world) refuse(list ...string) {
 	w.t.Helper()
-	active, _ := w.catalog.Active("s")
+	active, _ := w.catalog.Active(w.stream)
 	var records []lazaret.Record
 	for i, data := range list {
 		e := jsonEvent(data)
@@ -114,7 +116,7 @@ func (w *world) refuse(list ...string) {
 		if err != nil || v.Status != lazaret.Quarantined {
 			w.t.Fatalf("%s: %v, %v", data, v.Status, err)
 		}
-		records = append(records, lazaret.Record{Stream: "s", Event: e, Verdict: v})
+		records = append(records, lazaret.Record{Stream: w.stream, Event: e, Verdict: v})
 	}
 	if err := w.store.Add(context.Background(), records); err != nil {
 		w.t.Fatal(err)

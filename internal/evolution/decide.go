@@ -48,7 +48,7 @@ func (e *Engine) rebase(ctx context.Context, id string) error {
 	}
 	e.looking.Lock()
 	defer e.looking.Unlock()
-	if _, err := e.draft(ctx, &active.Stream); err != nil {
+	if _, _, err := e.draft(ctx, &active.Stream); err != nil {
 		return err
 	}
 	base := p.Base
@@ -131,7 +131,11 @@ func (e *Engine) now() time.Time { return db.Time(db.Micros(e.conf.Clock())) }
 
 // finishAccepting carries out an acceptance that is written down.
 func (e *Engine) finishAccepting(ctx context.Context, p *Proposal) error {
-	number, err := e.put(ctx, p, p.Base, p.Document, p.Compatibility != schemas.Compatible, fmt.Sprintf("%s%s, accepted by %.60s", catalog.ProposalNote, p.ID, p.AcceptedBy))
+	var allowed func([]gateway.Stream) error
+	if p.AcceptedBy == Auto {
+		allowed = func(streams []gateway.Stream) error { return e.stillAllowed(streams, p) }
+	}
+	number, err := e.put(ctx, p, p.Base, p.Document, p.Compatibility != schemas.Compatible, fmt.Sprintf("%s%s, accepted by %.60s", catalog.ProposalNote, p.ID, p.AcceptedBy), allowed)
 	var refused *catalog.Refused
 	if errors.Is(err, ErrConflict) || errors.Is(err, catalog.ErrMode) || errors.As(err, &refused) {
 		p.State, p.Who, p.Why, p.Decided, p.AcceptedBy, p.AcceptedWhy, p.AcceptedAt = Draft, "", "", time.Time{}, "", "", time.Time{}
@@ -153,8 +157,8 @@ func (e *Engine) finishAccepting(ctx context.Context, p *Proposal) error {
 }
 
 // put makes a document the version after the one that is named, once: if it is there already
-// from an earlier try, that is it.
-func (e *Engine) put(ctx context.Context, p *Proposal, after int, document []byte, force bool, note string) (number int, err error) {
+// from an earlier try, that is it. What is not nil in allowed is asked when it is made.
+func (e *Engine) put(ctx context.Context, p *Proposal, after int, document []byte, force bool, note string, allowed func([]gateway.Stream) error) (number int, err error) {
 	hash, err := schemas.Hash(document)
 	if err != nil {
 		return 0, err
@@ -180,7 +184,7 @@ func (e *Engine) put(ctx context.Context, p *Proposal, after int, document []byt
 	}
 	results, err := e.conf.Catalog.Apply(ctx, []catalog.Change{{
 		Resource: catalog.Resource{Kind: catalog.KindSchema, Name: p.Subject, Schema: document, References: latest.References},
-		IfMatch:  catalog.SchemaTag(latest, settings.Level), Force: force, Note: note,
+		IfMatch:  catalog.SchemaTag(latest, settings.Level), Force: force, Note: note, If: allowed,
 	}}, catalog.Options{})
 	if errors.Is(err, catalog.ErrPrecondition) || errors.Is(err, catalog.ErrConflict) {
 		return 0, fmt.Errorf("%w: %w", ErrConflict, err)
@@ -279,7 +283,7 @@ func (e *Engine) finishRollingBack(ctx context.Context, p *Proposal) error {
 	if err != nil {
 		return err
 	}
-	number, err := e.put(ctx, p, max(p.RolledBackFrom, p.Version), base.Document, true, fmt.Sprintf("%s%s, rolled back by %.60s", catalog.ProposalNote, p.ID, p.Who))
+	number, err := e.put(ctx, p, max(p.RolledBackFrom, p.Version), base.Document, true, fmt.Sprintf("%s%s, rolled back by %.60s", catalog.ProposalNote, p.ID, p.Who), nil)
 	if errors.Is(err, ErrConflict) || errors.Is(err, catalog.ErrMode) {
 		p.State = Accepted
 		return errors.Join(err, e.store.save(ctx, p, RollingBack))

@@ -3,9 +3,11 @@ package evolution
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -16,34 +18,35 @@ import (
 	"github.com/lazaret/lazaret/schemas"
 )
 
-// draft brings the drafts of a stream up to date with its quarantine. again says that there
-// is more to do, though nothing may have changed until the next look.
-func (e *Engine) draft(ctx context.Context, s *gateway.Stream) (again bool, err error) {
+// draft brings the drafts of a stream up to date with its quarantine. fresh are the ids of
+// those that it made or made anew. again says that there is more to do, though nothing may
+// have changed until the next look.
+func (e *Engine) draft(ctx context.Context, s *gateway.Stream) (fresh map[string]digest, again bool, err error) {
 	active, ok := e.conf.Catalog.Active(s.Name)
 	if !ok || active.Stream.Version != s.Version {
-		return true, nil // it is changing
+		return nil, true, nil // it is changing
 	}
 	base, err := e.conf.Catalog.Schemas().Get(ctx, s.Schema.Subject, 0)
 	if err != nil {
-		return false, err
+		return nil, false, err
 	}
 	if base.Number != s.SchemaVersion {
-		return true, nil
+		return nil, true, nil
 	}
 	t, err := e.read(ctx, s, base, active.Judge)
 	if err != nil || t == nil {
-		return false, err
+		return nil, false, err
 	}
 	waits, err := e.releaseLate(ctx, t)
 	if err != nil {
-		return false, err
+		return nil, false, err
 	}
 	decided, err := e.renew(ctx, s, t)
-	return waits || decided, err
+	return t.fresh, waits || decided, err
 }
 
-// renew makes the drafts that a tally asks for, and ends those that it does not. decided says
-// that somebody decided on one of them at this moment.
+// renew makes the drafts that a tally asks for, makes those anew that it still asks for, and
+// ends the others. decided says that somebody decided on one of them at this moment.
 func (e *Engine) renew(ctx context.Context, s *gateway.Stream, t *tally) (decided bool, err error) {
 	chosen, notes := t.chosen()
 	open, err := e.store.list(ctx, s.Name, Draft)
@@ -56,20 +59,23 @@ func (e *Engine) renew(ctx context.Context, s *gateway.Stream, t *tally) (decide
 	}
 	// Those of another subject make room for their like first.
 	foreign := func(p *Proposal) bool { return p.Subject != t.base.Subject }
-	if err := e.supersede(ctx, t, slices.DeleteFunc(slices.Clone(open), func(p *Proposal) bool { return !foreign(p) }), nil, nil); err != nil {
+	if err := e.supersede(ctx, t, slices.DeleteFunc(slices.Clone(open), func(p *Proposal) bool { return !foreign(p) }), nil); err != nil {
 		return false, err
 	}
 	open = slices.DeleteFunc(open, foreign)
-	kept, ended := map[string]bool{}, map[string]string{}
-	for _, c := range chosen {
-		if slices.ContainsFunc(rejected, func(p *Proposal) bool {
-			return p.Subject == t.base.Subject && subset(p.keys(), c.keys)
-		}) {
-			continue
-		}
+	ended := map[string]string{}
+	for _, c := range append(chosen, t.left(chosen, open, ended)...) {
 		var was *Proposal
 		if i := slices.IndexFunc(open, func(p *Proposal) bool { return slices.Equal(p.keys(), c.keys) }); i >= 0 {
 			was = open[i]
+		}
+		if slices.ContainsFunc(rejected, func(p *Proposal) bool {
+			return p.Subject == t.base.Subject && subset(p.keys(), c.keys)
+		}) {
+			if was != nil {
+				ended[was.ID] = "an edit of it was rejected"
+			}
+			continue
 		}
 		note, err := e.propose(ctx, s, t, t.within(c), was)
 		if errors.Is(err, errMoved) || errors.Is(err, ErrState) || db.IsConflict(err) {
@@ -83,14 +89,28 @@ func (e *Engine) renew(ctx context.Context, s *gateway.Stream, t *tally) (decide
 			if was != nil {
 				ended[was.ID] = note
 			}
-			continue
-		}
-		if was != nil {
-			kept[was.ID] = true
 		}
 	}
 	e.setNotes(s.Name, notes)
-	return decided, e.supersede(ctx, t, open, kept, ended)
+	return decided, e.supersede(ctx, t, open, ended)
+}
+
+// left are the claims of the open drafts on the same base that are not chosen, though some
+// entries still ask for them: such a draft says how few they are by now. In ended is why others end.
+func (t *tally) left(chosen []*claim, open []*Proposal, ended map[string]string) (list []*claim) {
+	for _, p := range open {
+		c := t.claims[signature(p.keys())]
+		switch {
+		case c == nil || p.Base != t.base.Number || slices.Contains(chosen, c):
+		case t.tooMany(c):
+			ended[p.ID] = "too many different values are asked for at its place"
+		case len(chosen)+len(list) >= maxOpen:
+			ended[p.ID] = fmt.Sprintf("more entries ask for other edits; at most %d are proposed at a time", maxOpen)
+		default:
+			list = append(list, c)
+		}
+	}
+	return list
 }
 
 // propose makes or renews a draft. note says why there is none.
@@ -99,7 +119,8 @@ func (e *Engine) propose(ctx context.Context, s *gateway.Stream, t *tally, c *cl
 	if err != nil {
 		return "the schema cannot be edited " + err.Error(), nil
 	}
-	if was != nil && was.Base == t.base.Number && bytes.Equal(was.Document, doc) && slices.Equal(was.Edits, edits) && was.Entries == c.entries && was.LastSeen.Equal(c.last) && was.StreamVersion == s.Version {
+	if was != nil && was.Base == t.base.Number && bytes.Equal(was.Document, doc) && slices.Equal(was.Edits, edits) && was.Entries == c.entries && was.LastSeen.Equal(c.last) && was.StreamVersion == s.Version && e.glance(s.Name).judged[was.ID] == hashed(c.ids) {
+		t.fresh[was.ID] = hashed(c.ids)
 		return "", nil
 	}
 	version, err := e.conf.Catalog.Propose(ctx, s.Name, doc)
@@ -125,11 +146,21 @@ func (e *Engine) propose(ctx context.Context, s *gateway.Stream, t *tally, c *cl
 	}
 	p.summarise()
 	if was != nil {
-		return "", e.store.save(ctx, p, Draft)
+		err = e.store.save(ctx, p, Draft)
+	} else if err = e.store.insert(ctx, p); err == nil {
+		e.log.Info("a new version of a schema is proposed", "proposal", p.ID, "stream", p.Stream, "subject", p.Subject, "base", p.Base, "edits", len(p.Edits), "entries", p.Entries, "would_release", p.WouldRelease)
 	}
-	e.log.Info("a new version of a schema is proposed", "proposal", p.ID, "stream", p.Stream, "subject", p.Subject, "base", p.Base, "edits", len(p.Edits), "entries", p.Entries, "would_release", p.WouldRelease)
-	return "", e.store.insert(ctx, p)
+	if err != nil {
+		return "", err
+	}
+	t.fresh[p.ID] = hashed(c.ids)
+	return "", nil
 }
+
+type digest = [sha256.Size]byte
+
+// hashed names a list of entries.
+func hashed(ids []string) digest { return sha256.Sum256([]byte(strings.Join(ids, " "))) }
 
 // describe makes the proposal, without what is still to be found out.
 func (e *Engine) describe(t *tally, c *claim, edits []Edit, was *Proposal) *Proposal {
@@ -177,12 +208,12 @@ func (e *Engine) compare(ctx context.Context, p *Proposal, base schemas.Version,
 
 // supersede ends the drafts that nothing asks for any more, and those that could not be
 // renewed, for the reason that is in ended.
-func (e *Engine) supersede(ctx context.Context, t *tally, open []*Proposal, kept map[string]bool, ended map[string]string) error {
+func (e *Engine) supersede(ctx context.Context, t *tally, open []*Proposal, ended map[string]string) error {
 	for _, p := range open {
 		_, asked := t.claims[signature(p.keys())]
 		why, over := ended[p.ID]
 		same := p.Base == t.base.Number && p.Subject == t.base.Subject
-		if kept[p.ID] || !over && same && (asked || t.partial) {
+		if _, is := t.fresh[p.ID]; is || !over && same && (asked || t.partial) {
 			continue
 		}
 		p.State, p.Updated, p.Decided = Superseded, e.conf.Clock().UTC(), e.conf.Clock().UTC()

@@ -46,7 +46,7 @@ func (w *world) look() evolution.Page {
 	if err := w.engine.Look(w.t.Context()); err != nil {
 		w.t.Fatal(err)
 	}
-	page, err := w.engine.List(w.t.Context(), "s", "")
+	page, err := w.engine.List(w.t.Context(), w.stream, "")
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -80,6 +80,7 @@ type Engine struct {
 
 	mu      sync.Mutex // guards what follows
 	notes   map[string][]Note
+	fresh   map[string]map[string]digest // by stream: the drafts that are as its quarantine is
 	cancel  context.CancelFunc
 	stopped bool
 	done    sync.WaitGroup
@@ -90,6 +91,7 @@ type glance struct {
 	counts  [3]int64 // quarantined, released, discarded
 	version int      // of the stream
 	next    time.Time
+	judged  map[string]digest // by draft: the entries that it was tried on last
 }
 
 // Note is something that is refused often and not proposed, and why.
@@ -116,7 +118,7 @@ func New(ctx context.Context, conf Config) (*Engine, error) {
 	if err := conf.DB.Migrate(ctx, "evolution", migrations); err != nil {
 		return nil, err
 	}
-	return &Engine{conf: conf, log: conf.Log, store: store{conf.DB}, wake: make(chan struct{}, 1), seen: map[string]*glance{}, notes: map[string][]Note{}}, nil
+	return &Engine{conf: conf, log: conf.Log, store: store{conf.DB}, wake: make(chan struct{}, 1), seen: map[string]*glance{}, notes: map[string][]Note{}, fresh: map[string]map[string]digest{}}, nil
 }
 
 // Start finishes, in the background, what a crash cut off, and then looks at the
@@ -223,6 +225,7 @@ func (e *Engine) forget(ctx context.Context, streams []gateway.Stream) error {
 		delete(e.seen, name)
 		e.mu.Lock()
 		delete(e.notes, name)
+		delete(e.fresh, name)
 		e.mu.Unlock()
 	}
 	return nil
@@ -231,27 +234,60 @@ func (e *Engine) forget(ctx context.Context, streams []gateway.Stream) error {
 // lookAt looks at one stream, if there is reason to. A look that took long is not repeated
 // soon for more entries alone.
 func (e *Engine) lookAt(ctx context.Context, s *gateway.Stream, counts [3]int64) error {
-	was := e.seen[s.Name]
-	if was == nil {
-		was = &glance{version: -1}
-		e.seen[s.Name] = was
-	}
+	was := e.glance(s.Name)
 	start := e.conf.Clock()
 	if was.version != s.Version || was.counts != counts && !start.Before(was.next) {
 		began := time.Now()
-		again, err := e.draft(ctx, s)
+		fresh, again, err := e.draft(ctx, s)
 		if err != nil {
+			e.setFresh(s.Name, nil)
 			return err
 		}
+		was.judged = fresh
+		if fresh, err = e.unlessLess(ctx, s.Name, counts, fresh); err != nil {
+			return err
+		}
+		e.setFresh(s.Name, fresh)
 		if was.counts, was.version = counts, s.Version; again {
 			was.counts = [3]int64{-1, -1, -1}
 		}
 		was.next = start.Add(min(10*time.Since(began), maxWait))
+	} else if was.counts != counts {
+		e.setFresh(s.Name, nil)
 	}
 	if s.EvolutionMode() == gateway.EvolutionAuto {
 		return e.acceptAlone(ctx, s)
 	}
 	return nil
+}
+
+// glance is what is known of a stream. looking is held.
+func (e *Engine) glance(stream string) *glance {
+	was := e.seen[stream]
+	if was == nil {
+		was = &glance{version: -1}
+		e.seen[stream] = was
+	}
+	return was
+}
+
+// unlessLess is fresh, unless entries were discarded while they were looked at: what then was
+// found may not be so any more. Released ones asked for none of it.
+func (e *Engine) unlessLess(ctx context.Context, stream string, before [3]int64, fresh map[string]digest) (map[string]digest, error) {
+	counts, err := e.conf.Quarantine.Counts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if now := total(counts, stream); now[2] != before[2] {
+		return nil, nil
+	}
+	return fresh, nil
+}
+
+func (e *Engine) setFresh(stream string, ids map[string]digest) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.fresh[stream] = ids
 }
 
 func (e *Engine) setNotes(stream string, list []Note) {

@@ -172,10 +172,20 @@ func (s store) query(ctx context.Context, where string, args ...any) (list []*Pr
 	return list, rows.Err()
 }
 
-// acceptedSince counts the proposals of a stream that somebody accepted since then.
-func (s store) acceptedSince(ctx context.Context, stream, who string, since time.Time) (n int, err error) {
-	err = s.db.QueryRow(ctx, `SELECT COUNT(*) FROM evolution_proposals WHERE stream = ? AND accepted = ? AND decided >= ?`,
-		stream, who, db.Micros(since)).Scan(&n)
+// ofSubject are the proposals of a subject, of any stream, that are in one of the states.
+func (s store) ofSubject(ctx context.Context, subject string, states ...State) ([]*Proposal, error) {
+	args := []any{subject}
+	for _, one := range states {
+		args = append(args, string(one))
+	}
+	return s.query(ctx, `json_extract(body, '$.subject') = ? AND state IN (?`+strings.Repeat(", ?", len(states)-1)+`)`, args...)
+}
+
+// acceptedSince counts the proposals of a subject, of any stream, that somebody accepted
+// since then.
+func (s store) acceptedSince(ctx context.Context, subject, who string, since time.Time) (n int, err error) {
+	err = s.db.QueryRow(ctx, `SELECT COUNT(*) FROM evolution_proposals WHERE json_extract(body, '$.subject') = ? AND accepted = ? AND decided >= ?`,
+		subject, who, db.Micros(since)).Scan(&n)
 	return n, err
 }
 
