@@ -68,7 +68,7 @@ func (e *Engine) against(ctx context.Context, p *Proposal) (list []string, today
 			list = append(list, "an edit of it was rolled back before, with proposal "+u.ID)
 			break
 		}
-		if u.State == Rejected && subset(u.keys(), p.keys()) {
+		if u.State == Rejected && subset(remembered(u.keys()), remembered(p.keys())) {
 			list = append(list, "it was rejected before, or a part of it, with proposal "+u.ID)
 			break
 		}
@@ -126,7 +126,8 @@ func (e *Engine) stillAllowed(streams []gateway.Stream, p *Proposal) error {
 
 // share says whether two proposals have an edit in common.
 func share(a, b *Proposal) bool {
-	return a.Subject == b.Subject && slices.ContainsFunc(a.keys(), func(key string) bool { return slices.Contains(b.keys(), key) })
+	known := remembered(b.keys())
+	return a.Subject == b.Subject && slices.ContainsFunc(remembered(a.keys()), func(key string) bool { return slices.Contains(known, key) })
 }
 
 // held says why a draft may not be accepted without a person, a line for each limit.

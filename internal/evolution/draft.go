@@ -70,7 +70,7 @@ func (e *Engine) renew(ctx context.Context, s *gateway.Stream, t *tally) (decide
 			was = open[i]
 		}
 		if slices.ContainsFunc(rejected, func(p *Proposal) bool {
-			return p.Subject == t.base.Subject && subset(p.keys(), c.keys)
+			return p.Subject == t.base.Subject && subset(remembered(p.keys()), remembered(c.keys))
 		}) {
 			if was != nil {
 				ended[was.ID] = "an edit of it was rejected"

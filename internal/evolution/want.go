@@ -79,7 +79,7 @@ func (d *reader) want(r lazaret.Reason, payload []byte) (w want, ok bool) {
 	if at == nil {
 		return w, false
 	}
-	w = want{at: r.SchemaPath, path: starred(r.Path), exact: r.Path}
+	w = want{at: r.SchemaPath, path: starred(r.Path, payload), exact: r.Path}
 	owner, keyword := cutLast(r.SchemaPath)
 	if "schema."+keyword != string(r.Code) {
 		return w, false
@@ -118,7 +118,7 @@ func (d *reader) enumValue(w want, payload, at []byte, single bool) (want, bool)
 	if !found || !plain(raw) {
 		return w, false
 	}
-	w.value = string(raw)
+	w.value = canonical(raw)
 	var listed []any
 	if single {
 		listed = []any{decoded(at)}
@@ -126,11 +126,17 @@ func (d *reader) enumValue(w want, payload, at []byte, single bool) (want, bool)
 		listed, _ = decoded(at).([]any)
 	}
 	// Another type than those that are listed is another matter.
+	kind := func(v any) string {
+		if _, is := v.(json.Number); is {
+			return "number" // 7 and 7.0 are one
+		}
+		return jsonType(v)
+	}
 	kinds := map[string]bool{"null": true}
 	for _, v := range listed {
-		kinds[jsonType(v)] = true
+		kinds[kind(v)] = true
 	}
-	return w, len(listed) > 0 && kinds[jsonType(decoded(raw))]
+	return w, len(listed) > 0 && kinds[kind(decoded(raw))]
 }
 
 func (d *reader) widened(w want, payload, at []byte) (want, bool) {
@@ -156,7 +162,7 @@ func (d *reader) branch(w want, payload, at []byte) (want, bool) {
 	if !found || !plain(raw) || w.name == "" || raw[0] != '"' {
 		return w, false
 	}
-	w.value, w.exact = string(raw), object
+	w.value, w.exact = canonical(raw), object
 	list, ok := decoded(at).([]any)
 	if !ok || len(list) < 2 {
 		return w, false
@@ -296,17 +302,6 @@ func cutLast(pointer string) (rest, last string) {
 }
 
 func index(i int) string { return strconv.Itoa(i) }
-
-// starred is a JSON Pointer with each segment that can be an array index as "*".
-func starred(path string) string {
-	segments := strings.Split(path, "/")
-	for i, s := range segments {
-		if i > 0 && s != "" && strings.Trim(s, "0123456789") == "" {
-			segments[i] = "*"
-		}
-	}
-	return strings.Join(segments, "/")
-}
 
 // describe is the edit in words.
 func (w want) describe(field []byte) string {
