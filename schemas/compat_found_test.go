@@ -1,6 +1,7 @@
 package schemas
 
 import (
+	"encoding/json"
 	"fmt"
 	"testing"
 )
@@ -36,6 +37,25 @@ func TestWrongAnswersOnceGiven(t *testing.T) {
 			t.Fatalf("%s: %s shows nothing", c.name, c.event)
 		}
 		if got := Compare(LevelBackward, newer, older); got.Answer != Incompatible {
+			t.Errorf("%s: %s", c.name, shown(got))
+		}
+	}
+}
+
+// Both values of the keyword are those of the place that is refused, however it is reached.
+func TestBreaksShowBothValues(t *testing.T) {
+	for _, c := range []struct{ name, old, new, wantOld, wantNew string }{
+		{"inline", `{"properties":{"a":{"maxLength":9}}}`, `{"properties":{"a":{"maxLength":5}}}`, `9`, `5`},
+		{"into a definition", `{"$defs":{"X":{"maxLength":7}},"properties":{"a":{"maxLength":9}}}`, `{"$defs":{"X":{"maxLength":5}},"properties":{"a":{"$ref":"#/$defs/X"}}}`, `9`, `5`},
+		{"another definition", `{"properties":{"a":{"$ref":"#/$defs/S"}},"$defs":{"S":{"maxLength":100},"T":{"maxLength":3}}}`, `{"properties":{"a":{"$ref":"#/$defs/T"}},"$defs":{"S":{"maxLength":100},"T":{"maxLength":3}}}`, `100`, `3`},
+		{"required", `{"required":["a"]}`, `{"required":["a","b"]}`, `["a"]`, `["a","b"]`},
+		{"required below", `{"properties":{"o":{"type":"object"}}}`, `{"properties":{"o":{"type":"object","required":["x"]}}}`, ``, `["x"]`},
+		{"closed", `{"properties":{"o":{"additionalProperties":{"type":"string"}}}}`, `{"properties":{"o":{"additionalProperties":false}}}`, `{"type":"string"}`, `false`},
+		{"new", `{}`, `{"properties":{"a":{"minimum":1}}}`, ``, `1`},
+	} {
+		older, newer := compiled(json.RawMessage(c.old)), compiled(json.RawMessage(c.new))
+		got := Compare(LevelBackward, newer, older)
+		if len(got.Breaks) != 1 || string(got.Breaks[0].Old) != c.wantOld || string(got.Breaks[0].New) != c.wantNew {
 			t.Errorf("%s: %s", c.name, shown(got))
 		}
 	}

@@ -109,7 +109,7 @@ func (q *question) proof(value any) (brk Break, ok bool) {
 	q.dropped = append(q.dropped, keywordOf(reason))
 	brk = Break{Direction: q.direction, Earlier: q.earlier, Path: reason.Path, Witness: witness, Keyword: strings.TrimPrefix(string(reason.Code), "schema.")}
 	brk.Pointer, _ = cutLast(reason.SchemaPath)
-	here, there := q.refuses.keyword(reason.SchemaPath, reason.Path), q.accepts.keyword(reason.SchemaPath, reason.Path)
+	here, there := q.refuses.at(reason.SchemaPath), q.accepts.keyword(reason.SchemaPath, reason.Path)
 	brk.New, brk.Old = here, there
 	if q.direction == Forward {
 		brk.New, brk.Old = there, here
@@ -194,35 +194,51 @@ func index(token string, n int) (int, bool) {
 	return i, token != "" && i < n
 }
 
-// keyword finds a keyword's value in the schema's documents: at the pointer if there is
-// something, else in the schema that is put on the place of an event.
+// at is the value at a path of a reason.
+func (s *Schema) at(path string) json.RawMessage {
+	doc, pointer := s.source.documents[rootURL], path
+	if url, ptr, ok := strings.Cut(path, "#"); ok && strings.HasPrefix(path, scheme) {
+		doc, pointer = s.source.documents[url], ptr
+	}
+	if doc == nil {
+		return nil
+	}
+	raw, _ := jsonread.Find(doc.data, pointer)
+	return raw
+}
+
+// ofParent are the keywords whose refusal is told at the place of a member, although they
+// stand in the schema of what holds it.
+var ofParent = []string{"required", "additionalProperties", "unevaluatedProperties", "propertyNames", "items", "prefixItems", "additionalItems", "unevaluatedItems"}
+
+// keyword finds a keyword's value in the schema's documents, as far as it can be told: in
+// the schema that is put on the place of the event, else at the pointer where the other
+// schema has it, if that is no definition that something else may lead to.
 func (s *Schema) keyword(path, place string) json.RawMessage {
 	doc, pointer := s.source.documents[rootURL], path
 	if url, ptr, ok := strings.Cut(path, "#"); ok && strings.HasPrefix(path, scheme) {
 		doc, pointer = s.source.documents[url], ptr
 	}
-	if doc != nil {
-		if raw, ok := jsonread.Find(doc.data, pointer); ok {
-			return raw
-		}
-	}
 	parent, name := cutLast(pointer)
-	if _, last := cutLast(parent); last == "dependentRequired" || last == "dependencies" {
-		return nil
+	if slices.Contains(ofParent, name) {
+		place, _ = cutLast(place)
 	}
-	root := s.source.documents[rootURL]
-	if root == nil {
-		return nil
-	}
-	at, ok := s.onPlace(root, root.value, tokens(place), 64)
-	if obj, is := at.(map[string]any); ok && is {
-		if v, ok := obj[name]; ok {
-			if raw, err := json.Marshal(v); err == nil {
-				return raw
+	if root := s.source.documents[rootURL]; root != nil {
+		at, ok := s.onPlace(root, root.value, tokens(place), 64)
+		if obj, is := at.(map[string]any); ok && is {
+			if v, ok := obj[name]; ok {
+				if raw, err := json.Marshal(v); err == nil {
+					return raw
+				}
 			}
 		}
 	}
-	return nil
+	defined := slices.ContainsFunc(tokens(parent), func(t string) bool { return t == "$defs" || t == "definitions" })
+	if doc == nil || defined || strings.HasPrefix(path, scheme) {
+		return nil
+	}
+	raw, _ := jsonread.Find(doc.data, pointer)
+	return raw
 }
 
 // onPlace follows properties, items and references from a schema in a document to that of a

@@ -69,7 +69,13 @@ func (w *world) compare(rng *rand.Rand) (Answer, string) {
 	}
 	one := make(rng)
 	other := make(rng)
-	if obj, ok := one.(object); ok && rng.IntN(3) > 0 { // near to the first
+	if obj, ok := one.(object); ok && w.document != nil && rng.IntN(2) == 0 { // something that hardly anything is
+		c := copied(obj).(object)
+		c["required"] = []any{"a", "b", "c"}
+		if other = c; rng.IntN(2) == 0 {
+			other = object{"type": "null"}
+		}
+	} else if ok && rng.IntN(3) > 0 { // near to the first
 		c := copied(obj).(object)
 		e := &schemaEditor{rng: rng}
 		e.gather(c)
@@ -178,19 +184,22 @@ func smallObjects() (list []any) {
 }
 
 func smallValueSchema(rng *rand.Rand) any {
-	return pick(rng, []any{true, false, object{"const": num(0)}, object{"const": num(1)}, object{"not": object{"const": num(1)}}, object{"enum": []any{num(0), num(1)}}})
+	return pick(rng, []any{true, false, false, object{"const": num(0)}, object{"const": num(1)}, object{"not": object{"const": num(0)}}, object{"not": object{"const": num(1)}}})
 }
 
 func objectSchema(rng *rand.Rand, depth int) any {
 	patterns := []string{"a", "b", "^a", "a$", "^a$", "^[ab]$", "^.$", "..", "^ab?$", "c"}
 	leaf := func() any {
 		s := object{"type": "object"}
-		for range 1 + rng.IntN(3) {
+		for range 1 + rng.IntN(3)*rng.IntN(2) {
 			switch rng.IntN(9) {
 			case 0:
 				s["properties"] = object{pick(rng, smallNames): smallValueSchema(rng), pick(rng, smallNames): smallValueSchema(rng)}
 			case 1, 2:
-				s["patternProperties"] = object{pick(rng, patterns): smallValueSchema(rng), pick(rng, patterns): smallValueSchema(rng)}
+				s["patternProperties"] = object{pick(rng, patterns): smallValueSchema(rng)}
+				if rng.IntN(2) == 0 {
+					s["patternProperties"].(object)[pick(rng, patterns)] = smallValueSchema(rng)
+				}
 			case 3:
 				s["additionalProperties"] = smallValueSchema(rng)
 			case 4:
@@ -304,9 +313,12 @@ func stringSchema(rng *rand.Rand, depth int) any {
 }
 
 func smallPattern(rng *rand.Rand, depth int) string {
+	if depth == 3 && rng.IntN(3) == 0 { // texts of some letters
+		return fmt.Sprintf(`^[%s\x00-\x{%x}%s]%s$`, pick(rng, []string{"", "^"}), 0x20+rng.IntN(0x100), pick(rng, []string{"é", "", "ü", "éü"}), pick(rng, []string{"*", "+", "", "{2}"}))
+	}
 	if depth == 0 || rng.IntN(3) == 0 {
-		lo := rng.IntN(0x180)
-		ranged := fmt.Sprintf(`[\x{%x}-\x{%x}]`, lo, lo+rng.IntN(0x80))
+		lo := rng.IntN(0x100) * rng.IntN(2)
+		ranged := fmt.Sprintf(`[%s\x{%x}-\x{%x}é]`, pick(rng, []string{"", "^"}), lo, lo+rng.IntN(0x100))
 		return pick(rng, []string{"a", "b", "[ab]", "[^a]", ".", `\w`, `\W`, "ü", "(?i)A", ranged, ranged, `(?s).`, `\pL`})
 	}
 	sub := func() string { return smallPattern(rng, depth-1) }
@@ -362,18 +374,26 @@ func numberSchema(rng *rand.Rand, depth int) any {
 	return combined(rng, depth, leaf, numberSchema)
 }
 
-// smallTrees are trees of the members a and b, three deep, with few leaves.
+// smallTrees are all chains of the members a and b, up to four deep, all pairs of them, and
+// some trees.
 func smallTrees() (list []any) {
-	list = []any{num(0), num(1)}
-	for range 2 {
-		next := []any{num(0), num(1), object{}}
-		for _, v := range list[:min(len(list), 60)] {
-			next = append(next, object{"a": v}, object{"b": v})
-			for _, w := range list[:min(len(list), 30)] {
-				next = append(next, object{"a": v, "b": w})
-			}
+	chains := []any{num(0)}
+	for from, deep := 0, 0; deep < 4; deep++ {
+		until := len(chains)
+		for _, v := range chains[from:until] {
+			chains = append(chains, object{"a": v}, object{"b": v})
 		}
-		list = next
+		from = until
+	}
+	list = append(list, chains...)
+	list = append(list, num(1), object{}, object{"a": num(1)}, object{"b": num(1)})
+	for _, v := range chains {
+		for _, w := range chains {
+			list = append(list, object{"a": v, "b": w})
+		}
+	}
+	for i := 40; i < 300; i++ {
+		list = append(list, object{"a": list[i]}, object{"b": list[i]})
 	}
 	return list
 }
@@ -410,16 +430,26 @@ func recursiveDocument(rng *rand.Rand) any {
 		return s
 	}
 	defs := object{}
+	wrapped := rng.IntN(2) == 0 // each definition is some wrapping of others
+	wrap := func() any {
+		name := pick(rng, []string{"a", "b"})
+		return object{"type": "object", "required": []any{name}, "properties": object{name: object{"$ref": fmt.Sprintf("#/$defs/d%d", rng.IntN(count))}}}
+	}
 	for i := range count {
+		if wrapped {
+			d := []any{wrap(), wrap(), object{"type": "object", "required": []any{"a"}, "properties": object{"a": object{"type": "integer"}}}}
+			defs[fmt.Sprintf("d%d", i)] = object{"anyOf": d[rng.IntN(2):][:1+rng.IntN(2)]}
+			continue
+		}
 		var d any = shape()
 		if rng.IntN(2) == 0 {
 			d = object{pick(rng, []string{"anyOf", "anyOf", "oneOf"}): []any{shape(), pick(rng, []any{shape(), object{"const": num(rng.IntN(2))}, object{"type": "integer"}})}}
 		}
 		defs[fmt.Sprintf("d%d", i)] = d
 	}
-	root, ok := shape().(object)
-	if !ok || rng.IntN(2) == 0 {
-		root = object{"$ref": "#/$defs/d0"}
+	root := object{"$ref": "#/$defs/d0"}
+	if rng.IntN(3) > 0 {
+		root = object{"type": "object", "required": []any{"a", "b"}, "properties": object{"a": ref(), "b": ref()}}
 	}
 	root["$defs"] = defs
 	return root
