@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"runtime"
 
@@ -81,9 +80,9 @@ not accepted, 78 if the schema or the rules are wrong.`,
 
 // check judges a file and prints what came of it.
 func (e *env) check(ctx context.Context, file string, source contractFiles, o checkOptions) error {
-	contract, notices, err := source.load(o.maxEvent)
+	contract, notices, err := source.load(ctx, o.maxEvent)
 	if err != nil {
-		if x := (*exit)(nil); errors.As(err, &x) {
+		if x := (*exit)(nil); errors.As(err, &x) || errors.Is(err, context.Canceled) {
 			return err
 		}
 		return badConfig(err)
@@ -131,7 +130,7 @@ type contractFiles struct {
 
 // load compiles what the files hold, under the gateway's limits, with places in its errors.
 // The notices say what is allowed in them and probably not meant.
-func (c contractFiles) load(maxEvent int) (contract *rules.Contract, notices []string, err error) {
+func (c contractFiles) load(ctx context.Context, maxEvent int) (contract *rules.Contract, notices []string, err error) {
 	limits := config.Default()
 	limits.Limits.Event = config.Size(maxEvent)
 	cfg := rules.ContractConfig{Stream: c.stream, MaxEvent: maxEvent, Reference: c.reference}
@@ -141,7 +140,7 @@ func (c contractFiles) load(maxEvent int) (contract *rules.Contract, notices []s
 			return nil, nil, err
 		}
 	}
-	name, number, document, references, err := c.document(m)
+	name, number, document, references, err := c.document(ctx, m)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -159,7 +158,7 @@ func (c contractFiles) load(maxEvent int) (contract *rules.Contract, notices []s
 	if cfg.Schema, err = compile(name, document, references); err != nil {
 		return nil, nil, schemaError(name, err)
 	}
-	set, err := c.ruleSet(m)
+	set, err := c.ruleSet(ctx, m)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -183,7 +182,7 @@ func (c contractFiles) load(maxEvent int) (contract *rules.Contract, notices []s
 
 // document is the schema that judges events which name none, by the name of its file or its
 // subject; without one, all is accepted.
-func (c contractFiles) document(m *manifestFiles) (name string, number int, document []byte, references []schemas.Reference, err error) {
+func (c contractFiles) document(ctx context.Context, m *manifestFiles) (name string, number int, document []byte, references []schemas.Reference, err error) {
 	if m != nil && m.stream.Stream.Schema != nil {
 		name, references = m.stream.Stream.Schema.Subject, m.schema.References
 		if number, document, err = m.own(c.schema != ""); err != nil || c.schema == "" {
@@ -193,22 +192,22 @@ func (c contractFiles) document(m *manifestFiles) (name string, number int, docu
 	if c.schema == "" {
 		return "", 0, []byte("true"), nil, nil
 	}
-	if document, err = os.ReadFile(c.schema); err != nil {
-		err = usage("--schema: %v", err)
+	if document, err = readFile(ctx, c.schema); err != nil {
+		err = unread("--schema: ", err)
 	}
 	return c.schema, number, document, nil, err
 }
 
-func (c contractFiles) ruleSet(m *manifestFiles) (rules.Set, error) {
+func (c contractFiles) ruleSet(ctx context.Context, m *manifestFiles) (rules.Set, error) {
 	if c.rules == "" {
 		if m == nil {
 			return rules.Set{}, nil
 		}
 		return rules.Set{Rules: m.rules.Rules}, nil
 	}
-	data, err := os.ReadFile(c.rules)
+	data, err := readFile(ctx, c.rules)
 	if err != nil {
-		return rules.Set{}, usage("--rules: %v", err)
+		return rules.Set{}, unread("--rules: ", err)
 	}
 	return rules.Parse(c.rules, data)
 }

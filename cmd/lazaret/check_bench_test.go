@@ -19,7 +19,7 @@ func clickstreamContract(tb testing.TB) judge {
 	if err := os.CopyFS(dir, examples.Clickstream()); err != nil {
 		tb.Fatal(err)
 	}
-	contract, _, err := contractFiles{schema: filepath.Join(dir, "clickstream.schema.json")}.load(int(config.Default().Limits.Event))
+	contract, _, err := contractFiles{schema: filepath.Join(dir, "clickstream.schema.json")}.load(tb.Context(), int(config.Default().Limits.Event))
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -74,7 +74,7 @@ func readManifest(path, name string) (*manifestFiles, error) {
 
 // file is a version's document, if it lies beside the manifest.
 func (m *manifestFiles) file(subject string, number int) ([]byte, error) {
-	return os.ReadFile(filepath.Join(m.dir, fmt.Sprintf("%s.%d.json", filepath.Base(subject), number)))
+	return readBeside(filepath.Join(m.dir, fmt.Sprintf("%s.%d.json", filepath.Base(subject), number)))
 }
 
 // own is the version that judges events which name none, and its document: the one that the

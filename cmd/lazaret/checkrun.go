@@ -48,7 +48,7 @@ func check(ctx context.Context, r io.Reader, o checkOptions) (checked, error) {
 	g.Go(func() error {
 		defer close(work)
 		defer close(order)
-		lines := blockReader{r: r, most: o.maxEvent, take: func() (*block, error) {
+		lines := blockReader{r: during{ctx, r}, most: o.maxEvent, take: func() (*block, error) {
 			select {
 			case b := <-free:
 				return b, nil

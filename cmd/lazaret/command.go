@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -44,7 +43,7 @@ func (e *env) prints(cmd *cobra.Command, forms ...string) *cobra.Command {
 func (e *env) remote(cmd *cobra.Command, tries int, run func(ctx context.Context, c *client.Client, args []string) error) *cobra.Command {
 	e.serverFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return e.withServer(tries, func(c *client.Client) error { return run(cmd.Context(), c, args) })
+		return e.withServer(cmd.Context(), tries, func(c *client.Client) error { return run(cmd.Context(), c, args) })
 	}
 	return cmd
 }
@@ -58,8 +57,8 @@ func (e *env) serverFlags(cmd *cobra.Command) {
 }
 
 // withServer runs what speaks to the server that the flags name.
-func (e *env) withServer(tries int, run func(c *client.Client) error) error {
-	c, err := e.client(tries)
+func (e *env) withServer(ctx context.Context, tries int, run func(c *client.Client) error) error {
+	c, err := e.client(ctx, tries)
 	if err != nil {
 		return err
 	}
@@ -68,7 +67,7 @@ func (e *env) withServer(tries int, run func(c *client.Client) error) error {
 }
 
 // client makes the client that the flags and the environment ask for.
-func (e *env) client(tries int) (*client.Client, error) {
+func (e *env) client(ctx context.Context, tries int) (*client.Client, error) {
 	cfg := client.Config{Server: e.server, Agent: "lazaret/" + version, Retries: tries}
 	if tries > impatient {
 		cfg.Waiting = e.waiting()
@@ -85,18 +84,18 @@ func (e *env) client(tries int) (*client.Client, error) {
 	e.server = cfg.Server
 	cfg.Token = strings.TrimSpace(e.getenv("LAZARET_TOKEN"))
 	if e.tokenFile != "" {
-		b, err := os.ReadFile(e.tokenFile)
+		b, err := readFile(ctx, e.tokenFile)
 		if err != nil {
-			return nil, usage("--token-file: %v", err)
+			return nil, unread("--token-file: ", err)
 		}
 		if cfg.Token = strings.TrimSpace(string(b)); cfg.Token == "" {
 			return nil, usage("--token-file: %s is empty", e.tokenFile)
 		}
 	}
 	if e.caFile != "" {
-		b, err := os.ReadFile(e.caFile)
+		b, err := readFile(ctx, e.caFile)
 		if err != nil {
-			return nil, usage("--ca-file: %v", err)
+			return nil, unread("--ca-file: ", err)
 		}
 		cfg.CA = b
 	}

@@ -92,7 +92,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 // interrupted keeps what an error says beside the interrupt that caused it.
 func interrupted(err error) error {
 	var x *exit
-	if errors.As(err, &x) && x.err != nil {
+	if errors.As(err, &x) && x.err != nil && x.code != exitFailed {
 		return err
 	}
 	return errors.New("interrupted")

@@ -12,7 +12,7 @@ import (
 // compatible, so that what went wrong otherwise must not be 1.
 const (
 	exitUnknown = 3 // it could not be decided
-	exitFailed  = 4 // it was not done: there is no server, or it does not let it be done, or has no such thing
+	exitFailed  = 4 // it was not done: there is no server, or it does not let it be done, or has no such thing; or it was interrupted
 )
 
 // schemaCmd is the commands that work on schemas.

@@ -149,7 +149,7 @@ func (e *env) schemaCheck(ctx context.Context, args []string, o schemaCheckOptio
 	if o.subject != "" {
 		c, err = e.compareWithServer(ctx, args, level, o)
 	} else {
-		c, err = e.compareFiles(args, level)
+		c, err = e.compareFiles(ctx, args, level)
 	}
 	if err != nil {
 		return err
@@ -179,7 +179,7 @@ func parseLevel(name string) (schemas.Level, error) {
 }
 
 // compareFiles compares the last of the files with the others.
-func (e *env) compareFiles(paths []string, level schemas.Level) (compared, error) {
+func (e *env) compareFiles(ctx context.Context, paths []string, level schemas.Level) (compared, error) {
 	var files []schemaFile
 	stdin := 0
 	for _, path := range paths {
@@ -201,7 +201,7 @@ func (e *env) compareFiles(paths []string, level schemas.Level) (compared, error
 		return compared{}, usage("--level %s looks at the latest version alone: give one OLD, or %s_TRANSITIVE", level, level)
 	}
 	for _, path := range paths {
-		f, err := e.readSchema(path)
+		f, err := e.readSchema(ctx, path)
 		if err != nil {
 			return compared{}, err
 		}

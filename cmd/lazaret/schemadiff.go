@@ -45,15 +45,15 @@ changes.`,
 		Example: `  lazaret schema diff order.v1.json order.json
   git show HEAD~1:order.json | lazaret schema diff - order.json`,
 		Args: cobra.ExactArgs(2),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			if args[0] == "-" && args[1] == "-" {
 				return usage("- can be given once: there is one standard input")
 			}
-			old, err := e.readSchema(args[0])
+			old, err := e.readSchema(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
-			next, err := e.readSchema(args[1])
+			next, err := e.readSchema(cmd.Context(), args[1])
 			if err != nil {
 				return err
 			}

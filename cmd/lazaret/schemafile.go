@@ -1,9 +1,9 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
-	"io"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -12,9 +12,6 @@ import (
 	"github.com/lazaret/lazaret/internal/yamlread"
 	"github.com/lazaret/lazaret/schemas"
 )
-
-// maxSchemaFile is how much of a schema's file is read; what is longer is no schema.
-const maxSchemaFile = 4 << 20
 
 // schemaFile is a schema in a file, and where things stand in it.
 type schemaFile struct {
@@ -25,8 +22,8 @@ type schemaFile struct {
 }
 
 // readSchema reads a schema and compiles it. What does not compile is a fault of the file.
-func (e *env) readSchema(path string) (schemaFile, error) {
-	f, err := e.readDocument(path)
+func (e *env) readSchema(ctx context.Context, path string) (schemaFile, error) {
+	f, err := e.readDocument(ctx, path)
 	if err != nil {
 		return f, err
 	}
@@ -39,20 +36,17 @@ func (e *env) readSchema(path string) (schemaFile, error) {
 }
 
 // readDocument reads a JSON text. What cannot be read is a fault of the command line.
-func (e *env) readDocument(path string) (schemaFile, error) {
+func (e *env) readDocument(ctx context.Context, path string) (schemaFile, error) {
 	f := schemaFile{name: named(path)}
-	var in io.Reader = e.stdin
-	if path != "-" {
-		file, err := os.Open(path)
-		if err != nil {
-			return f, usage("%v", err)
-		}
-		defer file.Close()
-		in = file
+	in, _, err := e.input(ctx, path)
+	if err != nil {
+		return f, err
 	}
-	var err error
-	if f.data, err = io.ReadAll(io.LimitReader(in, maxSchemaFile)); err != nil {
-		return f, usage("%v", err)
+	defer in.Close()
+	if f.data, err = readWhole(in, f.name); errors.Is(err, errTooLarge) {
+		return f, badConfig(err)
+	} else if err != nil {
+		return f, unread("", err)
 	}
 	if bad := jsonread.Check(f.data, jsonread.Limits{}); bad != nil {
 		return f, badConfig(fmt.Errorf("%s:%d:%d: not a JSON document: %s", f.name, bad.Line, bad.Column, bad.Message))
@@ -67,7 +61,7 @@ func (e *env) readDocument(path string) (schemaFile, error) {
 // subject.version.json in the same directory.
 func besideFile(path string) func(subject string, version int) ([]byte, error) {
 	return func(subject string, version int) ([]byte, error) {
-		return os.ReadFile(filepath.Join(filepath.Dir(path), fmt.Sprintf("%s.%d.json", filepath.Base(subject), version)))
+		return readBeside(filepath.Join(filepath.Dir(path), fmt.Sprintf("%s.%d.json", filepath.Base(subject), version)))
 	}
 }
 

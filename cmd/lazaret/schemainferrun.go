@@ -95,7 +95,7 @@ func (all *inferred) add(o inferred) {
 // read cuts the text into lines if its first line is a value of its own and no array, and
 // else into values.
 func (in *inferring) read(ctx context.Context, r io.Reader, free <-chan *block, work chan<- portion) error {
-	buffered := bufio.NewReaderSize(r, 1<<20)
+	buffered := bufio.NewReaderSize(during{ctx, r}, 1<<20)
 	if byLine(buffered) {
 		lines := blockReader{r: buffered, most: in.maxEvent, take: func() (*block, error) {
 			select {

@@ -38,7 +38,7 @@ func (e *env) compareWithServer(ctx context.Context, args []string, level schema
 	if len(args) != 1 {
 		return c, usage("with --subject give NEW alone: the server has the earlier versions")
 	}
-	file, err := e.readDocument(args[0])
+	file, err := e.readDocument(ctx, args[0])
 	if err != nil {
 		return c, err
 	}
@@ -46,7 +46,7 @@ func (e *env) compareWithServer(ctx context.Context, args []string, level schema
 	if err != nil {
 		return c, err
 	}
-	err = e.withServer(impatient, func(cl *client.Client) error {
+	err = e.withServer(ctx, impatient, func(cl *client.Client) error {
 		if !o.allowFirst {
 			if err := hasSubject(ctx, cl, subject, file.name); err != nil {
 				return err
@@ -167,7 +167,7 @@ nobody can tell.`,
 		if err != nil {
 			return err
 		}
-		file, err := e.readDocument(args[1])
+		file, err := e.readDocument(ctx, args[1])
 		if err != nil {
 			return err
 		}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"sync"
 	"time"
@@ -105,43 +104,6 @@ func (e *env) printSent(s sent) error {
 		e.print(codeTable("warning", "events", s.Warnings), "")
 	}
 	return nil
-}
-
-// input opens a file, or standard input for "-". The size is 0 where it is unknown.
-func (e *env) input(ctx context.Context, name string) (io.ReadCloser, int64, error) {
-	if name == "-" {
-		return interruptible(ctx, e.stdin), 0, nil
-	}
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, 0, usage("%v", err)
-	}
-	info, err := f.Stat()
-	if err != nil {
-		f.Close()
-		return nil, 0, usage("%v", err)
-	}
-	if info.IsDir() {
-		f.Close()
-		return nil, 0, usage("%s is a directory; give a file, or - for standard input", name)
-	}
-	if !info.Mode().IsRegular() {
-		return f, 0, nil
-	}
-	return f, info.Size(), nil
-}
-
-// interruptible makes reads of standard input end when ctx does: a person who types, or a
-// pipe that says nothing, must not hold up an interrupt. The goroutine that reads may then
-// wait for input until the process ends.
-func interruptible(ctx context.Context, in io.Reader) io.ReadCloser {
-	r, w := io.Pipe()
-	context.AfterFunc(ctx, func() { w.CloseWithError(ctx.Err()) })
-	go func() {
-		_, err := io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{in}, make([]byte, 256<<10))
-		w.CloseWithError(err)
-	}()
-	return r
 }
 
 // send posts what r holds and reports after each answer. The result counts what was

@@ -32,7 +32,7 @@ be read, 1 if it cannot run for another cause, such as an address that is in use
 		Example: "  lazaret serve\n  lazaret serve --config /etc/lazaret/lazaret.yaml",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := e.config(path)
+			cfg, err := e.config(cmd.Context(), path)
 			if err != nil {
 				return err
 			}
@@ -48,16 +48,16 @@ be read, 1 if it cannot run for another cause, such as an address that is in use
 }
 
 // config reads the configuration file, or gives the defaults where there is none.
-func (e *env) config(path string) (config.Config, error) {
+func (e *env) config(ctx context.Context, path string) (config.Config, error) {
 	if path == "" {
 		path = e.getenv("LAZARET_CONFIG")
 	}
 	if path == "" {
 		return config.Default(), nil
 	}
-	data, err := os.ReadFile(path)
+	data, err := readFile(ctx, path)
 	if err != nil {
-		return config.Config{}, usage("the configuration cannot be read: %v", err)
+		return config.Config{}, unread("the configuration cannot be read: ", err)
 	}
 	cfg, err := config.Parse(path, data, lookup(e.getenv))
 	if err != nil {

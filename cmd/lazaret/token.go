@@ -37,7 +37,7 @@ func scopeList() string {
 
 // tokens opens the store for as long as fn runs. Only with create it may be a new one.
 func (e *env) tokens(ctx context.Context, path string, create bool, fn func(*auth.Store) error) error {
-	cfg, err := e.config(path)
+	cfg, err := e.config(ctx, path)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/lazaret/lazaret/internal/yamlread"
 )
@@ -155,6 +156,9 @@ func isManifest(path string) bool {
 	case ".yaml", ".yml":
 		return true
 	case ".json":
+		if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
+			return true
+		}
 		data, err := os.ReadFile(path)
 		if err != nil {
 			return true
@@ -170,7 +174,7 @@ func isManifest(path string) bool {
 
 // readIn reads a regular file below root, at most maxFile bytes of it.
 func readIn(root *os.Root, name string) ([]byte, error) {
-	f, err := root.Open(name)
+	f, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe is refused below, and not waited for
 	if err != nil {
 		return nil, plain(err)
 	}
