@@ -139,6 +139,7 @@ func (t *tally) wants(reasons []lazaret.Reason, payload []byte) (list []want, ok
 		}
 		list = append(list, w)
 	}
+	list = together(list)
 	return list, len(list) > 0
 }
 

@@ -18,6 +18,7 @@ var bounds = infer.Bounds{Places: 100, Members: 50, Depth: 40, Distinct: 1}
 // shape is what a new place takes over from its neighbours beside its types.
 type shape struct {
 	closed   bool // it takes no members and items but those that were seen, in all its depth
+	open     bool // but for the object itself, which takes others
 	required bool // it asks for the members that all objects had, not for those in them
 }
 
@@ -32,18 +33,70 @@ func (d *reader) shape(w want) (s shape) {
 	case KindType:
 		s.closed = d.closedAround(owner)
 	case KindBranch:
-		s.closed = string(d.doc.get(owner+"/unevaluatedProperties")) == "false"
+		s.closed, s.open = d.closed(owner), true
 		list, _ := decoded(d.doc.get(w.at)).([]any)
+		left := maxSeen
 		for i := range list {
-			sibling := d.follow(w.at + "/" + index(i))
-			s.closed = s.closed || d.closed(sibling)
-			required, _ := decoded(d.doc.get(sibling + "/required")).([]any)
-			for _, name := range required {
-				s.required = s.required || name != any(w.name)
+			for _, part := range d.parts(w.at+"/"+index(i), &left) {
+				s.open = s.open && !d.closed(part)
+				required, _ := decoded(d.doc.get(part + "/required")).([]any)
+				for _, name := range required {
+					s.required = s.required || name != any(w.name)
+				}
 			}
+			s.closed = s.closed || d.closes(w.at+"/"+index(i), &left)
 		}
 	}
 	return s
+}
+
+// maxSeen bounds how many schemas beside a new branch are looked at.
+const maxSeen = 1000
+
+// parts are the schemas that together say what an object at a pointer is like.
+func (d *reader) parts(pointer string, left *int) (list []string) {
+	if *left--; *left < 0 {
+		return nil
+	}
+	pointer = d.follow(pointer)
+	list = append(list, pointer)
+	all, _ := decoded(d.doc.get(pointer + "/allOf")).([]any)
+	for i := range all {
+		list = append(list, d.parts(pointer+"/allOf/"+index(i), left)...)
+	}
+	return list
+}
+
+// closes says whether a schema closes an object, itself or one in it.
+func (d *reader) closes(pointer string, left *int) bool {
+	for _, part := range d.parts(pointer, left) {
+		if d.closed(part) {
+			return true
+		}
+		var inner []string
+		for _, keyword := range []string{"items", "additionalProperties"} {
+			inner = append(inner, part+"/"+keyword)
+		}
+		for _, keyword := range []string{"properties", "oneOf", "anyOf"} {
+			s, ok := d.doc.find(part + "/" + keyword)
+			if !ok {
+				continue
+			}
+			for i, m := range d.doc.inside(s) {
+				name := index(i)
+				if keyword == "properties" {
+					name = m.name
+				}
+				inner = append(inner, part+"/"+keyword+jsonread.Pointer(name))
+			}
+		}
+		for _, at := range inner {
+			if s, ok := d.doc.find(at); ok && d.doc[s.start] == '{' && d.closes(at, left) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // closed says whether the schema at a pointer refuses members that it does not know.
@@ -184,10 +237,13 @@ func branch(object []byte, name, value string, s shape) ([]byte, error) {
 	switch {
 	case doc.get(property) != nil:
 		doc, err = doc.replace(property, rule)
-	case s.closed:
+	case s.closed && !s.open:
 		return nil, fmt.Errorf("the objects have too many different members for a branch that is closed as its siblings are")
 	default:
 		doc = text(`{ "type": "object", "properties": { ` + string(encode(name)) + `: ` + string(rule) + ` } }`)
+	}
+	if s.open {
+		doc = doc.remove("", "additionalProperties")
 	}
 	if err == nil && doc.get("/required") == nil {
 		doc, err = doc.insert("", "required", append(append([]byte("["), encode(name)...), ']'))

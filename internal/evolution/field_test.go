@@ -107,14 +107,11 @@ func edited(t *testing.T, document string, events []any) (doc text, w want) {
 	for _, event := range events {
 		payload := marshal(t, event)
 		reasons := refusals(base, payload)
-		if len(reasons) != 1 {
-			t.Fatalf("%s: %v", payload, reasons)
+		wants, ok := (&tally{reader: reader}).wants(reasons, payload)
+		if !ok || len(wants) != 1 || w.kind != "" && wants[0].key() != w.key() {
+			t.Fatalf("%s asks for %+v for %v, others for %+v", payload, wants, reasons, w)
 		}
-		one, ok := reader.want(reasons[0], payload)
-		if !ok || w.kind != "" && one.key() != w.key() {
-			t.Fatalf("%s asks for %+v, others for %+v", payload, one, w)
-		}
-		w = one
+		w = wants[0]
 		at, _ := text(payload).find(w.exact)
 		if err := seen.Add(payload[at.start:at.end]); err != nil {
 			t.Fatal(err)
@@ -197,6 +194,41 @@ func TestClosedStaysClosed(t *testing.T) {
 		}
 		if tried < 100 {
 			t.Errorf("%s: only %d events were tried", c.name, tried)
+		}
+	}
+}
+
+// A branch is closed where its siblings are: in what is in them, where it is the object
+// around the union that refuses unknown members, or where a sibling says so in a part of it.
+// What the object around it declares, a branch takes.
+func TestBranchesLikeTheirSiblings(t *testing.T) {
+	for _, c := range []struct {
+		name, document string
+		good, bad      []string
+	}{
+		{"the payload", `{"type":"object","properties":{"type":{"type":"string"},"payload":{"type":"object"},"note":{}},"additionalProperties":false,
+			"oneOf":[{"properties":{"type":{"const":"a"},"payload":{"$ref":"#/$defs/p"}}},{"properties":{"type":{"const":"b"}}}],"$defs":{"p":{"properties":{},"additionalProperties":false}}}`,
+			[]string{`{"type":"c","payload":{"x":{"y":1}}}`, `{"type":"c","note":1}`, `{"type":"c"}`}, []string{`{"type":"c","payload":{"z":1}}`, `{"type":"c","payload":{"x":{"z":1}}}`}},
+		{"what is not evaluated", `{"type":"object","properties":{"note":{}},"unevaluatedProperties":false,
+			"oneOf":[{"properties":{"type":{"const":"a"}},"required":["type"]},{"properties":{"type":{"const":"b"}},"required":["type"]}]}`,
+			[]string{`{"type":"c","note":1}`, `{"type":"c","payload":{"x":{"y":1}},"note":1}`}, []string{`{"type":"c","more":1}`, `{"type":"c","payload":{"z":1}}`}},
+		{"a part", `{"oneOf":[{"properties":{"type":{"const":"a"}},"allOf":[{"$ref":"#/$defs/q"}],"unevaluatedProperties":false},{"properties":{"type":{"const":"b"}}}],
+			"$defs":{"q":{"required":["payload"],"properties":{"payload":{}}}}}`,
+			[]string{`{"type":"c","payload":{"x":{}}}`}, []string{`{"type":"c","payload":{"x":{}},"more":1}`, `{"type":"c"}`}},
+		{"itself", `{"anyOf":[{"properties":{"type":{"const":"a"},"in":{"$ref":"#"}}},{"properties":{"type":{"const":"b"}}}]}`,
+			[]string{`{"type":"c","payload":{"z":1},"more":1}`}, nil},
+	} {
+		doc, _ := edited(t, c.document, []any{map[string]any{"type": "c", "payload": map[string]any{"x": map[string]any{"y": 1}}}})
+		next := compiled(t, doc)
+		for _, payload := range c.good {
+			if why := refusals(next, []byte(payload)); len(why) > 0 {
+				t.Errorf("%s: %s is refused: %v\n%s", c.name, payload, why, doc)
+			}
+		}
+		for _, payload := range c.bad {
+			if len(refusals(next, []byte(payload))) == 0 {
+				t.Errorf("%s: %s passes\n%s", c.name, payload, doc)
+			}
 		}
 	}
 }

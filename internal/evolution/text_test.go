@@ -82,10 +82,10 @@ func TestEditsKeepTheText(t *testing.T) {
 // What reasons ask for, and what they cannot ask for.
 func TestWants(t *testing.T) {
 	const doc = `{"type":"object","additionalProperties":false,"unevaluatedProperties":false,
-		"properties":{"kind":{"enum":["a_b","c"]},"one":{"const":"x"},"n":{"type":"integer"},"gone":false,
+		"properties":{"kind":{"enum":["a_b","c"]},"one":{"const":"x"},"n":{"type":"integer"},"gone":false,"tuple":{"prefixItems":[{}],"items":false},"none":{"items":false},
 		"who":{"oneOf":[{"$ref":"#/$defs/p"},{"properties":{"t":{"enum":["q"]}}}]},"loose":{"oneOf":[{"type":"string"},{"type":"number"}]}},
 		"$defs":{"p":{"properties":{"t":{"const":"p"}}}}}`
-	const payload = `{"new":1,"kind":"d","one":"y","n":1.5,"who":{"t":"r"},"near":"A-B","long":"` + "0123456789012345678901234567890123456789012345678901234567890123456789" + `","bad":"a\u0007","num":7,"list":[{"t":"é"}]}`
+	const payload = `{"new":1,"kind":"d","one":"y","n":1.5,"who":{"t":"r"},"near":"A-B","long":"` + "0123456789012345678901234567890123456789012345678901234567890123456789" + `","bad":"a\u0007","num":7,"list":[{"t":"é"}],"tuple":[1,2],"none":[1]}`
 	r, ok := newReader([]byte(doc))
 	if !ok {
 		t.Fatal("not read")
@@ -109,6 +109,8 @@ func TestWants(t *testing.T) {
 		{"schema.type", "/kind", "/properties/n/type", "type string"},
 		{"schema.oneOf", "/who/t", "/properties/who/oneOf", `branch "r"`},
 		{"schema.oneOf", "/n", "/properties/loose/oneOf", ""},
+		{"schema.items", "/none/0", "/properties/none/items", "field "},
+		{"schema.items", "/tuple/1", "/properties/tuple/items", ""},
 		{"schema.minimum", "/n", "/properties/n/type", ""},
 	} {
 		w, ok := r.want(lazaret.Reason{Code: lazaret.Code(c.code), Path: c.path, SchemaPath: c.at}, []byte(payload))

@@ -45,6 +45,17 @@ func (w want) key() string {
 	return strings.Join([]string{string(w.kind), w.at, w.name, w.value}, "\x1f")
 }
 
+// together leaves out what comes of the others: a branch declares the members of its objects,
+// so that they are no news to unevaluatedProperties beside the union.
+func together(list []want) []want {
+	return slices.DeleteFunc(list, func(w want) bool {
+		return w.kind == KindField && slices.ContainsFunc(list, func(b want) bool {
+			owner, _ := cutLast(b.at)
+			return b.kind == KindBranch && w.at == owner+"/unevaluatedProperties"
+		})
+	})
+}
+
 // list names the list that the edit adds a value to; "" if it adds none.
 func (w want) list() string {
 	if w.kind != KindEnumValue && w.kind != KindBranch {
@@ -90,7 +101,7 @@ func (d *reader) want(r lazaret.Reason, payload []byte) (w want, ok bool) {
 	case "items": // of an array that always was empty
 		w.kind = KindField
 		_, found := jsonread.Find(payload, w.exact)
-		return w, found && string(at) == "false"
+		return w, found && string(at) == "false" && d.doc.get(owner+"/prefixItems") == nil
 	case "enum", "const":
 		w.kind = KindEnumValue
 		return d.enumValue(w, payload, at, keyword == "const")
