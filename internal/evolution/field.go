@@ -20,6 +20,7 @@ type shape struct {
 	closed   bool // it takes no members and items but those that were seen, in all its depth
 	open     bool // but for the object itself, which takes others
 	required bool // it asks for the members that all objects had, not for those in them
+	draft4   bool // it is written in draft 4, which knows neither const nor the schema false
 }
 
 // shape is that of the edit's neighbours. A new field's are in the object that refuses it,
@@ -27,6 +28,8 @@ type shape struct {
 // members beside it.
 func (d *reader) shape(w want) (s shape) {
 	owner, _ := cutLast(w.at)
+	dialect, _ := decoded(d.doc.get("/$schema")).(string)
+	s.draft4 = strings.Contains(dialect, "/draft-04/")
 	switch w.kind {
 	case KindField:
 		s.closed = true
@@ -156,6 +159,8 @@ func tidy(doc text, pointer string, s shape) text {
 			switch {
 			case t == "object" && doc.get(pointer+"/additionalProperties") == nil:
 				doc = doc.with(pointer, "additionalProperties", []byte("false"))
+			case t == "array" && doc.get(pointer+"/items") == nil && s.draft4:
+				doc = doc.with(pointer, "maxItems", []byte("0"))
 			case t == "array" && doc.get(pointer+"/items") == nil:
 				doc = doc.with(pointer, "items", []byte("false"))
 			}
@@ -232,6 +237,9 @@ func wide(schema any) string {
 func branch(object []byte, name, value string, s shape) ([]byte, error) {
 	doc := text(object)
 	rule := []byte(`{ "const": ` + value + ` }`)
+	if s.draft4 {
+		rule = []byte(`{ "enum": [` + value + `] }`)
+	}
 	property := "/properties" + jsonread.Pointer(name)
 	var err error
 	switch {

@@ -152,6 +152,8 @@ func TestClosedStaysClosed(t *testing.T) {
 	}{
 		{"a field", `{"type":"object","additionalProperties":false,"properties":{"k":{"type":"string"}}}`,
 			func(r *rand.Rand) map[string]any { return map[string]any{"k": "a", "new": anything(r, 4)} }, false},
+		{"a field in draft 4", `{"$schema":"http://json-schema.org/draft-04/schema#","type":"object","additionalProperties":false,"properties":{"k":{"type":"string"}}}`,
+			func(r *rand.Rand) map[string]any { return map[string]any{"k": "a", "new": anything(r, 4)} }, false},
 		{"a field of what is not evaluated", "{\n  \"type\": \"object\",\n  \"properties\": {\n    \"k\": {\n      \"type\": \"string\"\n    }\n  },\n  \"unevaluatedProperties\": false\n}",
 			func(r *rand.Rand) map[string]any { return map[string]any{"k": "a", "new": anything(r, 4)} }, false},
 		{"an object", "{\n  \"type\": \"object\",\n  \"additionalProperties\": false,\n  \"properties\": {\n    \"new\": {\n      \"type\": \"string\"\n    }\n  }\n}",
@@ -215,6 +217,8 @@ func TestBranchesLikeTheirSiblings(t *testing.T) {
 		{"a part", `{"oneOf":[{"properties":{"type":{"const":"a"}},"allOf":[{"$ref":"#/$defs/q"}],"unevaluatedProperties":false},{"properties":{"type":{"const":"b"}}}],
 			"$defs":{"q":{"required":["payload"],"properties":{"payload":{}}}}}`,
 			[]string{`{"type":"c","payload":{"x":{}}}`}, []string{`{"type":"c","payload":{"x":{}},"more":1}`, `{"type":"c"}`}},
+		{"draft 4", `{"$schema":"http://json-schema.org/draft-04/schema#","anyOf":[{"properties":{"type":{"enum":["a"]}},"required":["type"],"additionalProperties":false},{"properties":{"type":{"enum":["b"]}},"required":["type"],"additionalProperties":false}]}`,
+			[]string{`{"type":"c"}`, `{"type":"c","payload":{"x":{"y":1}}}`}, []string{`{"type":"d"}`, `{"type":"c","more":1}`}},
 		{"itself", `{"anyOf":[{"properties":{"type":{"const":"a"},"in":{"$ref":"#"}}},{"properties":{"type":{"const":"b"}}}]}`,
 			[]string{`{"type":"c","payload":{"z":1},"more":1}`}, nil},
 	} {
