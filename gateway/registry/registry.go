@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"log/slog"
 	"mime"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -71,6 +72,32 @@ func (a *API) Register(app *web.App) {
 	for _, r := range a.routes() {
 		app.Handle(r.method, base+r.path, a.serve(r))
 	}
+	for _, method := range []string{"GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"} {
+		app.Handle(method, base, a.nothing)
+		app.Handle(method, base+"/*", a.nothing)
+	}
+}
+
+// nothing answers where there is no route, in the form in which clients read errors.
+func (a *API) nothing(c *web.Ctx) error {
+	r := &request{Ctx: c, api: a}
+	var allowed []string
+	for _, route := range a.routes() {
+		if matches(route.path, strings.TrimPrefix(r.Path(), base)) {
+			allowed = append(allowed, route.method)
+		}
+	}
+	if len(allowed) == 0 {
+		return r.fail(&failure{404, 404, "HTTP 404 Not Found: the schema registry has nothing at this path"})
+	}
+	r.SetHeader("Allow", strings.Join(allowed, ", "))
+	return r.fail(&failure{405, 405, "HTTP 405 Method Not Allowed: this path takes " + strings.Join(allowed, ", ")})
+}
+
+// matches reports whether a path is one of a route.
+func matches(route, path string) bool {
+	want, got := strings.Split(route, "/"), strings.Split(path, "/")
+	return slices.EqualFunc(want, got, func(w, g string) bool { return w == g || strings.HasPrefix(w, ":") && g != "" })
 }
 
 // routes is the API. A path with a fixed segment stands before one with a parameter in its
@@ -229,7 +256,10 @@ func (r *request) decode(out any) error {
 	if err != nil {
 		return err
 	}
-	if err := json.Unmarshal(data, out); err != nil {
+	var kind *json.UnmarshalTypeError
+	if err := json.Unmarshal(data, out); errors.As(err, &kind) && kind.Field == "schema" {
+		return failed(codeInvalidSchema, "schema must be a string that holds the schema's text, as \"schema\":\"{\\\"type\\\":\\\"object\\\"}\", and is %s", kind.Value)
+	} else if err != nil {
 		return &failure{400, 400, "the body is not the JSON that is expected here"}
 	}
 	return nil

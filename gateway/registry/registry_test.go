@@ -21,6 +21,38 @@ const (
 	two = `{"type":"object"}`
 )
 
+// TestNothingThere: a path and a method that there are not are answered in the form in which
+// clients read errors, as all else is.
+func TestNothingThere(t *testing.T) {
+	s, _ := newServer(t)
+	for _, path := range []string{"/nowhere", "/subjects/a/versions/1/more", "/subjects//versions", "/"} {
+		if path != "/" {
+			s.want("GET", path, "", `404`)
+			s.want("PATCH", path, "", `404`)
+		} else {
+			s.want("POST", path, "", `405`)
+		}
+	}
+	s.want("PUT", "/subjects/a/versions", schema(one), `405`)
+	s.want("POST", "", "", `405`)
+	status, header, _ := s.do("PUT", "/subjects/a/versions", "")
+	if status != 405 || header.Get("Allow") != "GET, POST" || header.Get("Content-Type") != mediaType {
+		t.Errorf("%d %v", status, header)
+	}
+	if status, _, _ := s.do("HEAD", "/subjects", ""); status != 200 {
+		t.Errorf("HEAD: %d", status)
+	}
+}
+
+// TestSchemaIsText: who sends the schema as JSON, and not as a string that holds it, is told.
+func TestSchemaIsText(t *testing.T) {
+	s, _ := newServer(t)
+	status, _, answer := s.do("POST", "/subjects/a/versions", `{"schemaType":"JSON","schema":{"type":"object"}}`)
+	if status != 422 || !strings.Contains(answer, `"error_code":42201,"message":"schema must be a string that holds the schema's text`) || !strings.Contains(answer, "is object") {
+		t.Errorf("%d %s", status, answer)
+	}
+}
+
 // TestSubjectsAndVersions: register, look up, list and read, as clients do; the same schema
 // is registered once, and has one id in all subjects.
 func TestSubjectsAndVersions(t *testing.T) {

@@ -199,7 +199,7 @@ func (c *Catalog) check(ctx context.Context, m *maker, p *plan, changes []Change
 			continue
 		}
 		one.result.Forced = true
-		one.result.Notices = append(one.result.Notices, "forced: it is not compatible, or nobody can tell")
+		one.result.Notices = append(one.result.Notices, check.against())
 		one.result.Notices = append(one.result.Notices, check.Messages()...)
 		for i, ch := range changes {
 			if ch.Resource.Key() == one.result.Key() && ch.Note == "" {
@@ -211,6 +211,14 @@ func (c *Catalog) check(ctx context.Context, m *maker, p *plan, changes []Change
 		return &Refused{found.list}, nil
 	}
 	return nil, nil
+}
+
+// against says, of a version that was put all the same, which of the two it is.
+func (c *Check) against() string {
+	if c.Answer == schemas.Incompatible {
+		return fmt.Sprintf("put although it is not %s", c.Level)
+	}
+	return fmt.Sprintf("put although nobody can tell whether it is %s", c.Level)
 }
 
 // versions names versions, for people.

@@ -77,7 +77,7 @@ func TestForcedIsSaid(t *testing.T) {
 	f.apply(schemaManifest(`{type: integer}`))
 	results, err := f.force(schemaManifest(`{type: string}`))
 	must(t, err)
-	if r := results[0]; !r.Forced || r.Version != 2 || r.Check == nil || r.Check.Answer != schemas.Incompatible || !strings.Contains(fmt.Sprint(r.Notices), "forced") {
+	if r := results[0]; !r.Forced || r.Version != 2 || r.Check == nil || r.Check.Answer != schemas.Incompatible || !strings.Contains(fmt.Sprint(r.Notices), "put although it is not BACKWARD") {
 		t.Errorf("%+v", r)
 	}
 	if v, err := f.Schemas().Get(t.Context(), "order", 2); err != nil || v.Note != "forced: incompatible under BACKWARD" {
