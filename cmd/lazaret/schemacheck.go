@@ -207,6 +207,7 @@ func (e *env) compareFiles(ctx context.Context, paths []string, level schemas.Le
 		}
 		files = append(files, f)
 	}
+	e.lint(files[last])
 	return compareSchemas(level, files[:last], files[last])
 }
 

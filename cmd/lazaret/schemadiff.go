@@ -57,6 +57,7 @@ changes.`,
 			if err != nil {
 				return err
 			}
+			e.lint(next)
 			found, err := changesOf(old, next, annotations)
 			if err != nil {
 				return err

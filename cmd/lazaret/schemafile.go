@@ -49,12 +49,29 @@ func (e *env) readDocument(ctx context.Context, path string) (schemaFile, error)
 		return f, unread("", err)
 	}
 	if bad := jsonread.Check(f.data, jsonread.Limits{}); bad != nil {
+		if docs, err := yamlread.Documents(f.name, f.data); err == nil && len(docs) > 0 {
+			return f, badConfig(fmt.Errorf("%s: a schema file is JSON, and this is YAML, as manifests may be", f.name))
+		}
 		return f, badConfig(fmt.Errorf("%s:%d:%d: not a JSON document: %s", f.name, bad.Line, bad.Column, bad.Message))
 	}
 	if docs, err := yamlread.Documents(f.name, f.data); err == nil && len(docs) == 1 {
 		f.text = &docs[0]
 	}
 	return f, nil
+}
+
+// lint says what the schema of a file lets pass in silence and probably does not mean, as
+// a keyword that is misspelt: it refuses nothing, so that the schema is compatible.
+func (e *env) lint(f schemaFile) {
+	if e.output == "github" {
+		return // there they are annotations
+	}
+	for _, n := range schemas.Lint(f.data) {
+		at := filePlace{File: f.name}
+		parent, keyword := parentOf(n.Pointer)
+		at.Line, at.Column = f.place(parent, keyword)
+		e.wrappedStatus("note: %s: %s", clean(at.String()), clean(n.Message))
+	}
 }
 
 // besideFile loads what a schema refers to, "lazaret:subject:version", from the file

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -55,6 +56,8 @@ Values that are not JSON are left out, counted, and the first of them is named. 
 				return usage("--workers is 1 to %d", maxWorkers)
 			case o.maxEvent < 1<<10 || o.maxEvent > 1<<30:
 				return usage("--max-event is 1KiB to 1GiB")
+			case o.at != "" && !strings.HasPrefix(o.at, "/"):
+				return usage("--at %s is not a JSON Pointer; did you mean /%s?", o.at, strings.ReplaceAll(strings.TrimPrefix(o.at, "."), ".", "/"))
 			case o.EnumAtMost < 0:
 				return usage("--enums is 0 or more")
 			case o.EnumAtMost == 0:
@@ -171,7 +174,11 @@ func (e *env) printInferred(s inferSummary) error {
 	if _, err := e.stdout.Write(s.Schema); err != nil {
 		return err
 	}
-	e.status("inferred from %s, %s in %.2f s", counted(s.Events, "event", "events"), size(s.Bytes), s.Seconds)
+	left := ""
+	if s.Skipped > 0 {
+		left = fmt.Sprintf("; %s left out", count(s.Skipped))
+	}
+	e.status("inferred from %s, %s in %.2f s%s", counted(s.Events, "event", "events"), size(s.Bytes), s.Seconds, left)
 	for _, n := range s.Notes {
 		e.status("note: %s: %s", clean(orRoot(n.Pointer)), n.Message)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -46,6 +47,7 @@ func (e *env) compareWithServer(ctx context.Context, args []string, level schema
 	if err != nil {
 		return c, err
 	}
+	e.lint(file)
 	err = e.withServer(ctx, impatient, func(cl *client.Client) error {
 		if !o.allowFirst {
 			if err := hasSubject(ctx, cl, subject, file.name); err != nil {
@@ -248,7 +250,7 @@ there were.
 
   -o table    for people (default)
   -o json     the version with "level" and "versions"
-  -o schema   the schema alone, to be kept in a file`,
+  -o schema   the schema alone, to the byte as it was registered, to be kept in a file`,
 		Example: "  lazaret schema show orders\n  lazaret schema show orders 3 -o schema > order.v3.json",
 		Args:    cobra.RangeArgs(1, 2),
 	}
@@ -266,7 +268,7 @@ there were.
 			return err
 		}
 		if e.output == "schema" {
-			return e.printJSON(v.Schema)
+			return e.printDocument(ctx, c, v)
 		}
 		shown := shownSchema{SchemaVersion: v}
 		if shown.Level, _, err = c.SchemaLevel(ctx, args[0]); err != nil {
@@ -280,6 +282,23 @@ there were.
 		}
 		return e.printSchema(shown)
 	})
+}
+
+// printDocument prints a version's document to the byte, so that a file in git shows no
+// change but those of the schema. A token for some streams alone gets it indented.
+func (e *env) printDocument(ctx context.Context, c *client.Client, v client.SchemaVersion) error {
+	text, err := c.SchemaText(ctx, v.Subject, v.Version)
+	var p *client.Problem
+	if errors.As(err, &p) && (p.Status == 403 || p.Status == 404) {
+		return e.printJSON(v.Schema)
+	} else if err != nil {
+		return err
+	}
+	if !bytes.HasSuffix(text, []byte("\n")) {
+		text = append(text, '\n')
+	}
+	_, err = e.stdout.Write(text)
+	return err
 }
 
 func versionNumber(text string) (int, error) {

@@ -100,6 +100,14 @@ func (c *Client) Schema(ctx context.Context, subject string, number int) (Schema
 	return out, err
 }
 
+// SchemaText reads the document of a version as it was registered, to the byte.
+func (c *Client) SchemaText(ctx context.Context, subject string, number int) ([]byte, error) {
+	var out []byte
+	path := "/registry" + Join("subjects", subject, "versions", strconv.Itoa(number), "schema")
+	_, err := c.Do(ctx, Call{Method: http.MethodGet, Path: path, Again: true}, &out)
+	return out, err
+}
+
 // SchemaVersions reads one page of a subject's versions, the newest first, without their
 // documents; next is "" on the last page.
 func (c *Client) SchemaVersions(ctx context.Context, subject, cursor string) (versions []SchemaVersion, next string, err error) {
