@@ -35,9 +35,9 @@ func printLines[T any](w io.Writer, values []T) error {
 }
 
 // status writes a line for people to stderr. It may be called while a progress bar runs,
-// by any goroutine.
+// by any goroutine. What a file's name or a server put into it drives no terminal.
 func (e *env) status(format string, args ...any) {
-	text := fmt.Sprintf(format+"\n", args...)
+	text := cleanLines(fmt.Sprintf(format+"\n", args...))
 	if e.bar != nil {
 		e.bar.print(text)
 		return

@@ -385,7 +385,7 @@ const pairIndent = 12
 
 // pair writes a name and a text, which goes on below itself where it is long.
 func (e *env) pair(name, text string) {
-	width := terminalWidth(e.stdout)
+	width, text := terminalWidth(e.stdout), clean(text)
 	lines := []string{text}
 	if width > pairIndent+20 {
 		lines = wrapped(text, width-pairIndent)

@@ -82,8 +82,10 @@ func parentOf(pointer string) (parent, token string) {
 	return "", ""
 }
 
+// githubData writes text as GitHub takes it. A log shows it on a terminal as well, so that
+// control characters but line feeds go.
 func githubData(s string) string {
-	return strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A").Replace(s)
+	return strings.NewReplacer("%", "%25", "\n", "%0A").Replace(cleanLines(s))
 }
 
 func githubProperty(s string) string {
