@@ -216,7 +216,7 @@ func (c contractFiles) ruleSet(ctx context.Context, m *manifestFiles) (rules.Set
 func schemaError(file string, err error) error {
 	var ce *schemas.CompileError
 	if errors.As(err, &ce) && ce.Line > 0 {
-		return fmt.Errorf("%s:%d:%d: %s: %s", file, ce.Line, ce.Column, orRoot(ce.Pointer), ce.Message)
+		return fmt.Errorf("%s:%d:%d: %s: %s", file, ce.Line, ce.Column, orSchema(ce.Pointer), ce.Message)
 	}
 	return fmt.Errorf("%s: %w", file, err)
 }

@@ -166,7 +166,7 @@ func wrapArgs(cmd *cobra.Command) {
 	if check := cmd.Args; check != nil {
 		cmd.Args = func(cmd *cobra.Command, args []string) error {
 			if err := check(cmd, args); err != nil {
-				return usage("%v; want: %s", err, cmd.UseLine())
+				return usage("%s; want: %s", plainArgs(err, len(args)), cmd.UseLine())
 			}
 			return nil
 		}
@@ -174,6 +174,17 @@ func wrapArgs(cmd *cobra.Command) {
 	for _, sub := range cmd.Commands() {
 		wrapArgs(sub)
 	}
+}
+
+// plainArgs says in words what cobra says of a wrong number of arguments.
+func plainArgs(err error, given int) string {
+	if !strings.Contains(err.Error(), "arg(s)") {
+		return err.Error()
+	}
+	if given == 0 {
+		return "no argument is given"
+	}
+	return fmt.Sprintf("%s given", map[bool]string{true: "1 argument is", false: count(given) + " arguments are"}[given == 1])
 }
 
 func didYouMean(cmd *cobra.Command, name string) string {

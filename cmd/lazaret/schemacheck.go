@@ -316,7 +316,7 @@ func holds(answer schemas.Answer, level schemas.Level, old, newer string) string
 	case answer == schemas.Compatible:
 		return fmt.Sprintf("%s accepts every event that %s accepts; it is proved", other, one)
 	case answer == schemas.Incompatible && both:
-		return fmt.Sprintf("%s and %s do not all accept the same events", old, newer)
+		return fmt.Sprintf("%s and %s do not accept the same events", old, newer)
 	case answer == schemas.Incompatible:
 		return fmt.Sprintf("%s refuses events that %s accepts", other, one)
 	case both:

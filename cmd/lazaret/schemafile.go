@@ -90,6 +90,9 @@ func (f schemaFile) place(pointer, keyword string) (line, column int) {
 	}
 	for _, p := range []string{pointer + "/" + escapeToken(keyword), pointer} {
 		if at, ok := f.text.Locate(p); ok {
+			if at.Verbatim {
+				at.Column-- // a string begins with its quote, as the compiler counts
+			}
 			return at.Line, at.Column
 		}
 	}
