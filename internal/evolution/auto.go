@@ -146,8 +146,14 @@ func held(p *Proposal, l gateway.EvolutionLimits, now time.Time) (list []string)
 	for _, e := range p.Edits {
 		hold(!slices.Contains(l.Kinds, string(e.Kind)), "%s is an edit of the kind %s (kinds %s)", e.Path, e.Kind, strings.Join(l.Kinds, ", "))
 		hold(e.Wide != "", "%s is for people to look at: %s", e.Path, e.Wide)
-		hold(len(l.Paths) > 0 && !slices.ContainsFunc(l.Paths, func(at string) bool { return below(e.Path, at) }),
-			"%s is at or below none of the paths (%s)", e.Path, strings.Join(l.Paths, ", "))
+		outside := func(path string) bool {
+			return len(l.Paths) > 0 && !slices.ContainsFunc(l.Paths, func(at string) bool { return below(path, at) })
+		}
+		if asked := append([]string{e.Path}, e.Also...); slices.ContainsFunc(asked, outside) {
+			hold(true, "%s is at or below none of the paths (%s)", asked[slices.IndexFunc(asked, outside)], strings.Join(l.Paths, ", "))
+		} else if i := slices.IndexFunc(e.Elsewhere, outside); i >= 0 {
+			hold(true, "the edit at %s would apply at %s, too, and that is at or below none of the paths (%s)", e.Path, e.Elsewhere[i], strings.Join(l.Paths, ", "))
+		}
 	}
 	return list
 }

@@ -26,6 +26,7 @@ type claim struct {
 	entries   int
 	ids       []string // at most maxVerified
 	producers map[string]bool
+	paths     map[string]map[string]bool // by the want's key: where it is asked for
 	first     time.Time
 	last      time.Time
 	fields    map[string]*infer.Inference // by the want's key
@@ -162,7 +163,7 @@ func (t *tally) claim(entry *quarantine.Entry, source string, all []want, payloa
 		if len(t.claims) == maxClaims {
 			t.thin()
 		}
-		c = &claim{keys: keys, producers: map[string]bool{}, first: entry.Received, fields: map[string]*infer.Inference{}}
+		c = &claim{keys: keys, producers: map[string]bool{}, paths: map[string]map[string]bool{}, first: entry.Received, fields: map[string]*infer.Inference{}}
 		for _, key := range keys {
 			c.wants = append(c.wants, byKey[key])
 		}
@@ -181,6 +182,7 @@ func (t *tally) claim(entry *quarantine.Entry, source string, all []want, payloa
 		c.last = entry.Received
 	}
 	for _, w := range all {
+		c.at(w.key(), w.path)
 		if w.inferred() {
 			if raw, ok := jsonread.Find(payload, w.exact); ok && len(raw) <= 64<<10 {
 				c.field(w.key(), raw)
@@ -198,6 +200,16 @@ func (t *tally) thin() {
 		fewest = min(fewest, c.entries)
 	}
 	maps.DeleteFunc(t.claims, func(_ string, c *claim) bool { return c.entries == fewest })
+}
+
+// at takes note of a place at which an edit is asked for; beyond maxPlaces there are too many.
+func (c *claim) at(key, path string) {
+	if c.paths[key] == nil {
+		c.paths[key] = map[string]bool{}
+	}
+	if len(c.paths[key]) <= maxPlaces {
+		c.paths[key][path] = true
+	}
 }
 
 // field takes in a value of a new field.
@@ -286,7 +298,7 @@ func (t *tally) crowded() (crowded map[string]bool, notes []Note) {
 // within returns a claim that has, beside its own, the entries that ask for less.
 func (t *tally) within(c *claim) *claim {
 	all := *c
-	all.producers, all.ids, all.fields = map[string]bool{}, nil, map[string]*infer.Inference{}
+	all.producers, all.ids, all.fields, all.paths = map[string]bool{}, nil, map[string]*infer.Inference{}, map[string]map[string]bool{}
 	all.entries = 0
 	for _, name := range sortedNames(t.claims) {
 		part := t.claims[name]
@@ -303,6 +315,11 @@ func (t *tally) within(c *claim) *claim {
 		}
 		if part.last.After(all.last) {
 			all.last = part.last
+		}
+		for key, paths := range part.paths {
+			for path := range paths {
+				all.at(key, path)
+			}
 		}
 		for key, seen := range part.fields {
 			if all.fields[key] == nil {
@@ -335,9 +352,25 @@ func (t *tally) document(c *claim) (text, []Edit, error) {
 			return nil, nil, fmt.Errorf("at %s: %w", w.at, err)
 		}
 		doc = next
-		edits = append(edits, Edit{Kind: w.kind, Path: w.path, Pointer: w.at, Text: w.describe(field), Wide: wide(decoded(field)), Key: w.key()})
+		edits = append(edits, t.edit(c, w, field))
 	}
 	return doc, edits, nil
+}
+
+// edit says what an edit of a claim does.
+func (t *tally) edit(c *claim, w want, field []byte) Edit {
+	asked := c.paths[w.key()]
+	paths := sortedNames(asked)
+	w.path = paths[0]
+	e := Edit{Kind: w.kind, Path: w.path, Pointer: w.at, Text: w.describe(field), Wide: wide(decoded(field)), Key: w.key()}
+	if len(paths) > maxPlaces {
+		paths, e.Wide = paths[:maxPlaces], fmt.Sprintf("it is asked for at more than %d places", maxPlaces)
+	}
+	e.Also, e.Elsewhere = paths[1:], t.reader.elsewhere(w, asked)
+	if len(e.Also) > 0 {
+		e.Text += fmt.Sprintf(" (and at %s)", counted(len(e.Also), "more place", "more places"))
+	}
+	return e
 }
 
 // verify judges the entries of a claim by the proposed version.

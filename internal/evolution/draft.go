@@ -119,7 +119,7 @@ func (e *Engine) propose(ctx context.Context, s *gateway.Stream, t *tally, c *cl
 	if err != nil {
 		return "the schema cannot be edited " + err.Error(), nil
 	}
-	if was != nil && was.Base == t.base.Number && bytes.Equal(was.Document, doc) && slices.Equal(was.Edits, edits) && was.Entries == c.entries && was.LastSeen.Equal(c.last) && was.StreamVersion == s.Version && e.glance(s.Name).judged[was.ID] == hashed(c.ids) {
+	if was != nil && was.Base == t.base.Number && bytes.Equal(was.Document, doc) && slices.EqualFunc(was.Edits, edits, Edit.same) && was.Entries == c.entries && was.LastSeen.Equal(c.last) && was.StreamVersion == s.Version && e.glance(s.Name).judged[was.ID] == hashed(c.ids) {
 		t.fresh[was.ID] = hashed(c.ids)
 		return "", nil
 	}

@@ -186,3 +186,51 @@ func TestAutoRemembersForTheSubject(t *testing.T) {
 		}
 	}
 }
+
+// An edit of a part of the schema that serves several places is within the paths only if all
+// of these are, whether events asked for it there or not.
+func TestPathsHoldThroughReferences(t *testing.T) {
+	const shared = `{"type":"object","properties":{"session":{"$ref":"#/$defs/d"},"billing":{"$ref":"#/$defs/d"},"own":{"$ref":"#/$defs/e"},
+		"map":{"additionalProperties":{"type":"object","additionalProperties":false}},"node":{"$ref":"#/$defs/node"}},
+		"$defs":{"d":{"type":"object","additionalProperties":false},"e":{"type":"object","additionalProperties":false},
+		"node":{"type":"object","additionalProperties":false,"properties":{"next":{"$ref":"#/$defs/node"}}}}}`
+	for _, c := range []struct {
+		paths  []string
+		events []string
+		why    string
+	}{
+		{[]string{"/session"}, []string{`{"session":{"new":1}}`, `{"billing":{"new":1}}`}, "/billing/new is at or below none of the paths (/session)"},
+		{[]string{"/session"}, []string{`{"session":{"new":1},"billing":{"new":1}}`}, "/billing/new is at or below none of the paths (/session)"},
+		{[]string{"/session"}, []string{`{"session":{"new":1}}`}, "the edit at /session/new would apply at /billing/new, too, and that is at or below none of the paths (/session)"},
+		{[]string{"/map/a"}, []string{`{"map":{"a":{"new":1}}}`}, "the edit at /map/a/new would apply at /map/*/new, too, and that is at or below none of the paths (/map/a)"},
+		{[]string{"/node/new"}, []string{`{"node":{"new":1}}`}, "the edit at /node/new would apply at /node/next/new, too, and that is at or below none of the paths (/node/new)"},
+		{[]string{"/session", "/billing"}, []string{`{"session":{"new":1}}`}, ""},
+		{[]string{"/own"}, []string{`{"own":{"new":1}}`}, ""},
+		{[]string{"/map"}, []string{`{"map":{"a":{"new":1}}}`}, ""},
+		{[]string{"/node"}, []string{`{"node":{"next":{"next":{"new":1}}}}`}, ""},
+		{nil, []string{`{"session":{"new":1}}`}, ""},
+	} {
+		w := judgedBy(t, gateway.EvolutionAuto, shared)
+		w.put(limited("s", gateway.EvolutionAuto, gateway.EvolutionLimits{MinEntries: 1, MinAge: gateway.Duration(time.Millisecond), Paths: c.paths}))
+		for _, event := range c.events {
+			w.refuse(times(20, event)...)
+		}
+		page := w.look()
+		if len(page.Proposals) != 1 || strings.Join(page.Proposals[0].Held, "; ") != c.why || (w.versions() == 2) != (c.why == "") {
+			t.Errorf("%v, %v: %+v", c.paths, c.events, page)
+		}
+		if e := page.Proposals[0].Edits[0]; len(c.events) == 2 && (e.Path != "/billing/new" || len(e.Also) != 1 || e.Also[0] != "/session/new") {
+			t.Errorf("not all places are shown: %+v", e)
+		}
+	}
+}
+
+// Too many places are for people to look at.
+func TestManyPlaces(t *testing.T) {
+	w := judgedBy(t, gateway.EvolutionAuto, `{"type":"object","additionalProperties":{"type":"object","additionalProperties":false}}`)
+	w.refuse(times(40, `{"k%d":{"new":1}}`)...)
+	page := w.look()
+	if e := page.Proposals[0].Edits[0]; len(e.Also) != 19 || e.Wide != "it is asked for at more than 20 places" || w.versions() != 1 {
+		t.Errorf("%+v", page)
+	}
+}

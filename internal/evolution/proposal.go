@@ -48,6 +48,10 @@ type Edit struct {
 	Kind Kind `json:"kind"`
 	// Path is the place in events, array indices as *.
 	Path string `json:"path"`
+	// Also are the other places where events asked for it, and Elsewhere those where it
+	// applies and no event has: a part of a schema may serve many.
+	Also      []string `json:"also,omitempty"`
+	Elsewhere []string `json:"elsewhere,omitempty"`
 	// Pointer is the keyword in the schema's document that refuses.
 	Pointer string `json:"pointer"`
 	Text    string `json:"text"`
@@ -114,6 +118,12 @@ type Proposal struct {
 	// Document is the proposed schema and Diff what it changes; a list has neither.
 	Document json.RawMessage `json:"document,omitempty"`
 	Diff     string          `json:"diff,omitempty"`
+}
+
+// same says whether two edits are the same in all.
+func (e Edit) same(o Edit) bool {
+	return e.Kind == o.Kind && e.Path == o.Path && e.Pointer == o.Pointer && e.Text == o.Text && e.Wide == o.Wide && e.Key == o.Key &&
+		slices.Equal(e.Also, o.Also) && slices.Equal(e.Elsewhere, o.Elsewhere)
 }
 
 // maxProducers is how many producers a proposal lists.

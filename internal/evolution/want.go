@@ -73,12 +73,14 @@ const (
 type reader struct {
 	doc   text
 	value any // the document, decoded
+
+	reached map[string]map[string]bool // where a part of it applies
 }
 
 func newReader(document []byte) (*reader, bool) {
 	value, bad := jsonread.Decode(document, jsonread.Limits{})
 	_, ok := value.(map[string]any)
-	return &reader{doc: document, value: value}, bad == nil && ok
+	return &reader{doc: document, value: value, reached: map[string]map[string]bool{}}, bad == nil && ok
 }
 
 // want is the edit that a reason asks for; ok is false if there is none that could be made.
