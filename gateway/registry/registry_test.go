@@ -186,6 +186,8 @@ func TestDeletion(t *testing.T) {
 func TestReferences(t *testing.T) {
 	s, _ := newServer(t)
 	s.want("POST", "/subjects/address/versions", schema(`{"type":"object","required":["city"]}`), `{"id":1}`)
+	own := schema(`{"properties":{"x":{"$ref":"x.json"}}}`, schemas.Reference{Name: "x.json", Subject: "self", Version: 1})
+	s.want("POST", "/subjects/self/versions", own, `42201`) // it is not there yet
 	user := schema(`{"properties":{"home":{"$ref":"address.json"}}}`, schemas.Reference{Name: "address.json", Subject: "address", Version: 1})
 	s.want("POST", "/subjects/user/versions", user, `{"id":2}`)
 	s.want("POST", "/subjects/user/versions", user, `{"id":2}`)

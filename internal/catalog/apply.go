@@ -169,6 +169,7 @@ func (c *Catalog) store(ctx context.Context, changes []Change, planned *plan) er
 func (c *Catalog) compile(ctx context.Context, changes []Change, p *plan) (map[string]*version, error) {
 	faults := faults{list: p.faults}
 	m := c.maker(p.schemas, p.rules)
+	m.created = p.created
 	var untried []schemas.Version
 	for id, v := range p.schemas {
 		if _, err := m.schema(ctx, v.Subject, v.Number); err != nil {

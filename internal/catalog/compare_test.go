@@ -240,3 +240,28 @@ func TestReferencesWithinABundle(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// No version may need itself, by whatever way: it could not come back after its deletion,
+// when its number is spent. One that is stored already is taken as it is.
+func TestNoVersionNeedsItself(t *testing.T) {
+	f := newFixture(t)
+	for _, text := range []string{
+		"{kind: Schema, subject: own, references: [{name: x, subject: own, version: 1}], schema: {properties: {a: {$ref: x}}}}",
+		"{kind: Schema, subject: own, references: [{name: x, subject: own, version: 1}], schema: {type: object}}",
+		"{kind: Schema, subject: own, schema: {properties: {a: {$ref: 'lazaret:own:1'}}}}",
+		"{kind: Schema, subject: own, schema: {$ref: 'lazaret:own:2'}}",
+		"{kind: Schema, subject: own, schema: {$ref: 'lazaret:two:1'}}\n---\n{kind: Schema, subject: two, schema: {properties: {a: {$ref: 'lazaret:own:1'}}}}",
+	} {
+		_, err := f.change(Options{}, text)
+		if faults := faultsOf(t, err); len(faults) == 0 || !strings.Contains(faults[0].String(), "own") {
+			t.Errorf("%s: %v", text, faults)
+		}
+	}
+	f.apply("{kind: Schema, subject: own, schema: {type: object, properties: {a: {type: object}}}}") // none of them took the number
+	next := "{kind: Schema, subject: own, compatibility: NONE, references: [{name: x, subject: own, version: 1}], schema: {properties: {a: {$ref: x}}}}"
+	for range 2 {
+		if r := f.apply(next); r[0].Version != 2 {
+			t.Errorf("a reference to an earlier version: %+v", r[0])
+		}
+	}
+}

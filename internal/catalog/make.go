@@ -24,6 +24,7 @@ type schemaID struct {
 type maker struct {
 	c        *Catalog
 	planned  map[schemaID]schemas.Version
+	created  map[schemaID]bool        // those of the planned that are new
 	sets     map[string]rules.Version // by stream
 	compiled map[schemaID]*schemas.Schema
 	dry      bool // what is made judges no live events: nobody is told of its rules
@@ -56,6 +57,10 @@ func (m *maker) options(ctx context.Context, v schemas.Version) schemas.Options 
 		Name: v.Subject, References: v.References,
 		Limits: m.c.conf.Limits, Reference: m.c.conf.Reference,
 		Load: func(subject string, number int) ([]byte, error) {
+			// A new version that needed itself would not be there again once it was deleted.
+			if id := (schemaID{subject, number}); m.created[id] && id == (schemaID{v.Subject, v.Number}) {
+				return nil, fmt.Errorf("%w: version %d of %s is this one, and not there yet", schemas.ErrNotFound, number, subject)
+			}
 			other, err := m.stored(ctx, subject, number)
 			return other.Document, err
 		},

@@ -109,7 +109,8 @@ func (p *planner) named() error {
 func (p *planner) leads(v schemas.Version) error {
 	for _, ref := range v.References {
 		other, err := p.c.conf.Schemas.GetTx(p.tx, ref.Subject, ref.Version)
-		if errors.Is(err, schemas.ErrNotFound) || err == nil && !other.Live() {
+		own := ref.Subject == v.Subject && ref.Version == v.Number // which was not there to be named
+		if errors.Is(err, schemas.ErrNotFound) || err == nil && (!other.Live() || own) {
 			p.fault(Fault{Resource: key(KindSchema, v.Subject), Message: fmt.Sprintf("the reference %.100q leads to version %d of the schema %s, which there is not", ref.Name, ref.Version, ref.Subject)})
 		} else if err != nil {
 			return err
