@@ -145,7 +145,7 @@ func (f schemaFile) compared(found client.SchemaCheck, subject string) compared 
 }
 
 func (e *env) schemaRegisterCmd() *cobra.Command {
-	var level string
+	var level, why string
 	var force, dryRun bool
 	cmd := &cobra.Command{
 		Use:   "register SUBJECT FILE|-",
@@ -161,6 +161,7 @@ nobody can tell.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&level, "level", "", "the subject's compatibility level from now on; default: what is set")
+	f.StringVar(&why, "why", "", "why, for the record: it is kept with the version")
 	f.BoolVar(&force, "force", false, "register it also if it is not compatible, or nobody can tell")
 	f.BoolVar(&dryRun, "dry-run", false, "check everything and say what would change; change nothing")
 	e.prints(cmd, "table", "json")
@@ -177,7 +178,7 @@ nobody can tell.`,
 		if err != nil {
 			return err
 		}
-		out, err := c.PutSchema(ctx, args[0], body, force, dryRun)
+		out, err := c.PutSchema(ctx, args[0], body, why, force, dryRun)
 		if err != nil {
 			return e.notRegistered(err, args[0], file)
 		}
@@ -342,6 +343,7 @@ func (e *env) printSchema(x shownSchema) error {
 
 func (e *env) schemaRollbackCmd() *cobra.Command {
 	var dryRun bool
+	var why string
 	cmd := &cobra.Command{
 		Use:   "rollback SUBJECT VERSION",
 		Short: "Make an earlier version of a subject's schema the latest again",
@@ -351,6 +353,7 @@ compatibility, since it is there to mend.`,
 		Example: "  lazaret schema rollback orders 3 --dry-run\n  lazaret schema rollback orders 3",
 		Args:    cobra.ExactArgs(2),
 	}
+	cmd.Flags().StringVar(&why, "why", "", "why, for the record: it is kept with the version")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "say what would change; change nothing")
 	e.prints(cmd, "table", "json")
 	return e.remote(cmd, impatient, func(ctx context.Context, c *client.Client, args []string) error {
@@ -358,7 +361,7 @@ compatibility, since it is there to mend.`,
 		if err != nil {
 			return err
 		}
-		out, err := c.RollbackSchema(ctx, args[0], number, dryRun)
+		out, err := c.RollbackSchema(ctx, args[0], number, why, dryRun)
 		if err != nil {
 			return err
 		}

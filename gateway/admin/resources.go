@@ -188,7 +188,7 @@ func (a *API) put(kind catalog.Kind, param string) func(*request) error {
 		if err != nil {
 			return err
 		}
-		return a.change(r, catalog.Change{Resource: res, Force: force})
+		return a.change(r, catalog.Change{Resource: res, Force: force, Note: r.made(r.query.Get("why"))})
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/lazaret/lazaret/internal/auth"
@@ -23,7 +24,7 @@ func (a *API) schemaRoutes() []route {
 		{method: "GET", path: one, scope: auth.Read, do: a.getSchema},
 		{method: "GET", path: one + "/versions", scope: auth.Read, query: pageParams, do: a.schemaVersions},
 		{method: "GET", path: one + "/versions/:n", scope: auth.Read, do: a.getSchema},
-		{method: "PUT", path: one, scope: auth.Rules, query: force, audit: true, do: a.put(catalog.KindSchema, "subject")},
+		{method: "PUT", path: one, scope: auth.Rules, query: append(force, "why"), audit: true, do: a.put(catalog.KindSchema, "subject")},
 		{method: "DELETE", path: one, scope: auth.Rules, query: writeParams, audit: true, do: a.remove(catalog.KindSchema, "subject")},
 		{method: "POST", path: one + "/check", scope: auth.Read, do: a.checkSchema},
 		{method: "POST", path: one + "/rollback", scope: auth.Rules, query: writeParams, audit: true, do: a.rollbackSchema},
@@ -135,7 +136,8 @@ func (a *API) checkSchema(r *request) error {
 // rollbackSchema makes an earlier version's document the latest again.
 func (a *API) rollbackSchema(r *request) error {
 	var body struct {
-		Version int `yaml:"version"`
+		Version int    `yaml:"version"`
+		Why     string `yaml:"why"`
 	}
 	if err := r.decode(&body); err != nil {
 		return err
@@ -150,8 +152,16 @@ func (a *API) rollbackSchema(r *request) error {
 	r.audit(slog.Int("back_to", v.Number))
 	return a.change(r, catalog.Change{
 		Resource: catalog.Resource{Kind: catalog.KindSchema, Name: v.Subject, Schema: v.Document, References: v.References},
-		Force:    true, Note: fmt.Sprintf("rollback to version %d", v.Number),
+		Force:    true, Note: strings.TrimSuffix(fmt.Sprintf("rollback to version %d, %s", v.Number, r.made(body.Why)), ", "),
 	})
+}
+
+// made says who makes a version, where a token says that, and why, where that was said.
+func (r *request) made(why string) string {
+	if why == "" && r.id.TokenID == "" {
+		return ""
+	}
+	return strings.TrimSuffix(fmt.Sprintf("by %.60s: %s", r.id.Name, cut(why)), ": ")
 }
 
 // levelForm is a compatibility level, and in answers whether the subject has it itself.

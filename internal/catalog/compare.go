@@ -202,8 +202,8 @@ func (c *Catalog) check(ctx context.Context, m *maker, p *plan, changes []Change
 		one.result.Notices = append(one.result.Notices, check.against())
 		one.result.Notices = append(one.result.Notices, check.Messages()...)
 		for i, ch := range changes {
-			if ch.Resource.Key() == one.result.Key() && ch.Note == "" {
-				changes[i].Note = fmt.Sprintf("forced: %s under %s", check.Answer, check.Level)
+			if ch.Resource.Key() == one.result.Key() && (ch.Note == "" || strings.HasPrefix(ch.Note, "by ")) {
+				changes[i].Note = strings.TrimSuffix(fmt.Sprintf("forced: %s under %s, %s", check.Answer, check.Level, ch.Note), ", ")
 			}
 		}
 	}

@@ -67,10 +67,13 @@ func (c *Client) CheckSchema(ctx context.Context, subject string, body []byte) (
 }
 
 // PutSchema makes a schema the latest version of its subject; with force also one that is
-// not compatible.
-func (c *Client) PutSchema(ctx context.Context, subject string, body []byte, force, dryRun bool) (Outcome, error) {
+// not compatible. why is kept with the version.
+func (c *Client) PutSchema(ctx context.Context, subject string, body []byte, why string, force, dryRun bool) (Outcome, error) {
 	var out Outcome
 	q := dry(dryRun)
+	if why != "" {
+		q.Set("why", why)
+	}
 	if force {
 		q.Set("force", "true")
 	}
@@ -79,9 +82,10 @@ func (c *Client) PutSchema(ctx context.Context, subject string, body []byte, for
 }
 
 // RollbackSchema makes the document of an earlier version the latest again.
-func (c *Client) RollbackSchema(ctx context.Context, subject string, version int, dryRun bool) (Outcome, error) {
+// why is kept with the version.
+func (c *Client) RollbackSchema(ctx context.Context, subject string, version int, why string, dryRun bool) (Outcome, error) {
 	var out Outcome
-	body, err := json.Marshal(map[string]int{"version": version})
+	body, err := json.Marshal(map[string]any{"version": version, "why": why})
 	if err != nil {
 		return out, err
 	}
