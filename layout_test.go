@@ -32,7 +32,7 @@ var arrows = map[string][]string{
 	"gateway/replay":                    {"internal/db"},
 	"gateway/recent":                    {"gateway", "internal/jsonread"},
 	"internal/evolution":                {"gateway", "quarantine", "schemas", "schemas/infer", "internal/catalog", "internal/cloudevents", "internal/db", "internal/jsonread"},
-	"internal/impact":                   {"gateway", "gateway/recent", "quarantine", "internal/catalog"},
+	"internal/impact":                   {"gateway", "gateway/recent", "quarantine", "schemas", "internal/catalog", "internal/cloudevents"},
 	"internal/kafkatest":                {},
 	"internal/kafkatest/cmd/broker":     {"internal/kafkatest"},
 	"examples":                          {},

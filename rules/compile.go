@@ -3,6 +3,7 @@ package rules
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/expr-lang/expr"
@@ -63,6 +64,16 @@ func (p *Program) Reads() []Read {
 		}
 	}
 	return list
+}
+
+// Sees says whether what the rules say can depend on something that is hidden: on meta, or on
+// the value at a pointer of which hidden says that it, or a part of it, is.
+func (p *Program) Sees(hidden func(pointer string) bool) bool {
+	if p == nil {
+		return false
+	}
+	return p.meta.any || slices.ContainsFunc(p.rules, func(c compiled) bool { return c.whole }) ||
+		slices.ContainsFunc(p.Reads(), func(r Read) bool { return hidden(r.Pointer) })
 }
 
 // Compile checks and compiles a set, whole or not at all. Every error about the set is

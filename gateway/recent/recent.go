@@ -40,11 +40,18 @@ type Samples struct {
 // Sample is what is kept of one stream.
 type Sample struct {
 	// Events are the events, the newest first. They must not be changed.
-	Events []*lazaret.Event
+	Events []Event
 	// Kept is how many there are in all.
 	Kept int
 	// Redacted says what was replaced in them.
 	Redacted gateway.Redact
+}
+
+// Event is an event that was accepted.
+type Event struct {
+	*lazaret.Event
+	// Judged is what it was accepted by.
+	Judged lazaret.Version
 }
 
 // New makes samples that are all empty. A nil now means time.Now.
@@ -169,9 +176,9 @@ type sample struct {
 	mu      sync.Mutex
 	tokens  float64 // how many events may be taken now
 	last    time.Time
-	waiting []*lazaret.Event // to be redacted
-	queued  int64            // bytes of those
-	events  []*lazaret.Event // from head on, the oldest first
+	waiting []Event // to be redacted
+	queued  int64   // bytes of those
+	events  []Event // from head on, the oldest first
 	head    int
 	bytes   int64
 }
@@ -218,7 +225,7 @@ func (one *sample) take(records []lazaret.Record, now time.Time) (waits bool) {
 		}
 		if seen++; taken*good < seen*room { // evenly
 			taken++
-			one.add(records[i].Event)
+			one.add(records[i].Event, records[i].Verdict.Version)
 		}
 	}
 	return len(one.waiting) > 0
@@ -226,7 +233,7 @@ func (one *sample) take(records []lazaret.Record, now time.Time) (waits bool) {
 
 // add copies an event: its bytes may be a part of a request's, which are not to be held on
 // to. mu is held.
-func (one *sample) add(e *lazaret.Event) {
+func (one *sample) add(e *lazaret.Event, by lazaret.Version) {
 	n := size(e)
 	if e.Data == nil || n > one.maxBytes/10 {
 		return
@@ -236,9 +243,9 @@ func (one *sample) add(e *lazaret.Event) {
 	kept.Data, kept.Key = bytes.Clone(e.Data), bytes.Clone(e.Key)
 	switch {
 	case one.redact == nil:
-		one.push(&kept)
+		one.push(Event{&kept, by})
 	case one.queued+n <= one.maxBytes:
-		one.waiting, one.queued = append(one.waiting, &kept), one.queued+n
+		one.waiting, one.queued = append(one.waiting, Event{&kept, by}), one.queued+n
 	}
 }
 
@@ -251,24 +258,24 @@ func (one *sample) settle() {
 	one.waiting, one.queued = nil, 0
 	one.mu.Unlock()
 	for _, e := range list {
-		if clean, ok := one.redact.Event(e); ok {
+		if clean, ok := one.redact.Event(e.Event); ok {
 			one.mu.Lock()
-			one.push(clean)
+			one.push(Event{clean, e.Judged})
 			one.mu.Unlock()
 		}
 	}
 }
 
 // push adds an event as the newest and drops the oldest that there is no room for. mu is held.
-func (one *sample) push(e *lazaret.Event) {
-	one.events, one.bytes = append(one.events, e), one.bytes+size(e)
+func (one *sample) push(e Event) {
+	one.events, one.bytes = append(one.events, e), one.bytes+size(e.Event)
 	for len(one.events)-one.head > one.keep || one.bytes > one.maxBytes {
-		one.bytes -= size(one.events[one.head])
-		one.events[one.head] = nil
+		one.bytes -= size(one.events[one.head].Event)
+		one.events[one.head] = Event{}
 		one.head++
 	}
 	if one.head > one.keep {
-		one.events = append([]*lazaret.Event(nil), one.events[one.head:]...)
+		one.events = append([]Event(nil), one.events[one.head:]...)
 		one.head = 0
 	}
 }

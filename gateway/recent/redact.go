@@ -77,6 +77,18 @@ func (r *Redactor) Touches(pointer string) bool {
 	return true
 }
 
+// Hides says whether a text, number, true or false at a path into the payload is a placeholder.
+func (r *Redactor) Hides(path []string) bool {
+	at := []*place{r.root}
+	for _, name := range path {
+		if whole(at) {
+			return true
+		}
+		at = step(at, name)
+	}
+	return whole(at)
+}
+
 // Event returns the event without the values that are not to be kept; ok is false if they
 // cannot be told from the others. The Kafka key goes, and all headers but those that say what
 // the event is.

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/lazaret/lazaret/gateway"
+	"github.com/lazaret/lazaret/rules"
 	"github.com/lazaret/lazaret/schemas"
 )
 
@@ -18,6 +19,10 @@ type Proposed struct {
 	Judge gateway.Judge
 	// Schema is the proposed schema, and Base the one that the version has.
 	Schema, Base *schemas.Schema
+	// Number is the one that the proposed version would have.
+	Number int
+	// Rules are the stream's; nil if it has none.
+	Rules *rules.Program
 }
 
 // Propose compiles and tries a document as the next version of the stream's subject, and
@@ -49,7 +54,7 @@ func (c *Catalog) Propose(ctx context.Context, stream string, document []byte) (
 		return nil, schemaFault(id.subject, err)
 	}
 	active := now.Active
-	return &Proposed{Active: &active, Judge: v.Judge, Schema: v.schema, Base: now.schema}, nil
+	return &Proposed{Active: &active, Judge: v.Judge, Schema: v.schema, Base: now.schema, Number: id.number, Rules: v.program}, nil
 }
 
 // JudgedBy names the streams whose active version is judged by the subject, by name.

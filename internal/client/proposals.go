@@ -109,6 +109,7 @@ type Impact struct {
 	Subject     string         `json:"subject"`
 	BaseVersion int            `json:"base_version"`
 	Streams     []StreamImpact `json:"streams"`
+	Cut         bool           `json:"cut,omitempty"`
 	Summary     []string       `json:"summary"`
 }
 
@@ -122,6 +123,8 @@ type StreamImpact struct {
 		Kept        int             `json:"kept"`
 		LookedAt    int             `json:"looked_at"`
 		Passing     int             `json:"passing"`
+		CannotSay   int             `json:"cannot_say"`
+		Cut         bool            `json:"cut,omitempty"`
 		WouldRefuse int             `json:"would_refuse"`
 		From        time.Time       `json:"from,omitzero"`
 		To          time.Time       `json:"to,omitzero"`

@@ -16,6 +16,7 @@ import (
 	"github.com/lazaret/lazaret/gateway/recent"
 	"github.com/lazaret/lazaret/internal/catalog"
 	"github.com/lazaret/lazaret/quarantine"
+	"github.com/lazaret/lazaret/schemas"
 )
 
 // Bounds on a query.
@@ -23,7 +24,7 @@ const (
 	DefaultRecent  = 1000
 	DefaultEntries = 10_000
 	MaxEntries     = 100_000
-	within         = 30 * time.Second
+	defaultWithin  = 30 * time.Second
 	maxAtOnce      = 2
 )
 
@@ -32,6 +33,8 @@ type Config struct {
 	Catalog    *catalog.Catalog
 	Quarantine *quarantine.Store
 	Recent     *recent.Samples
+	// Within is how long one measuring takes at most; default 30 s.
+	Within time.Duration
 }
 
 // Meter measures impacts, a few at a time. It is safe for concurrent use.
@@ -44,6 +47,9 @@ type Meter struct {
 func New(conf Config) (*Meter, error) {
 	if conf.Catalog == nil || conf.Quarantine == nil {
 		return nil, errors.New("impact: Config needs Catalog and Quarantine")
+	}
+	if conf.Within <= 0 {
+		conf.Within = defaultWithin
 	}
 	return &Meter{conf: conf, slots: make(chan struct{}, maxAtOnce)}, nil
 }
@@ -67,6 +73,8 @@ type Report struct {
 	// BaseVersion is the subject's latest version.
 	BaseVersion int      `json:"base_version"`
 	Streams     []Stream `json:"streams"`
+	// Cut says that time was up before all that was asked for was looked at.
+	Cut bool `json:"cut,omitempty"`
 	// Summary is the report in words, a line each.
 	Summary []string `json:"summary"`
 }
@@ -84,16 +92,21 @@ type Stream struct {
 type Recent struct {
 	// Sampled is false if the stream keeps no sample: nothing is known then.
 	Sampled bool `json:"sampled"`
+	// Cut says that time was up before all that was asked for was looked at.
+	Cut bool `json:"cut,omitempty"`
 	// Kept is how many events are in the sample, LookedAt how many of them were judged, and
 	// Passing how many of those pass today.
 	Kept     int `json:"kept"`
 	LookedAt int `json:"looked_at"`
 	Passing  int `json:"passing"`
+	// CannotSay is how many of those looked at pass, or do not, depending on values that are
+	// redacted; they are counted nowhere else.
+	CannotSay int `json:"cannot_say"`
 	// WouldRefuse is how many of those that pass today would be refused.
 	WouldRefuse int       `json:"would_refuse"`
 	From        time.Time `json:"from,omitzero"` // when the oldest and the newest were received
 	To          time.Time `json:"to,omitzero"`
-	// Redacted says which values are not in the sample; what depends on them is not judged.
+	// Redacted says which values are not in the sample.
 	Redacted *gateway.Redact `json:"redacted,omitempty"`
 	Reasons  []Group         `json:"reasons"`
 }
@@ -153,28 +166,64 @@ func (m *Meter) Measure(ctx context.Context, q Query) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
+	counts, err := m.conf.Quarantine.Counts(ctx)
+	if err != nil {
+		return Report{}, err
+	}
 	r := Report{Subject: q.Subject, BaseVersion: latest.Number, Streams: []Stream{}, Summary: []string{}}
-	asked, cancel := context.WithTimeout(ctx, within)
-	defer cancel()
-	for _, s := range streams {
-		p, err := m.conf.Catalog.Propose(ctx, s.Name, q.Document)
+	end := time.Now().Add(m.conf.Within)
+	for i, s := range streams {
+		share := time.Until(end) / time.Duration(len(streams)-i)
+		one, err := m.stream(ctx, s, q, share)
 		if err != nil {
 			return Report{}, err
 		}
-		one := Stream{Stream: s.Name, Pinned: s.Schema.Version}
-		if one.Recent, err = m.recent(asked, p, q); err == nil {
-			one.Quarantine, err = m.quarantine(asked, p, q)
-		}
-		if err != nil {
-			return Report{}, err
+		for _, c := range counts {
+			if c.Stream == s.Name && c.Status == quarantine.Quarantined {
+				one.Quarantine.Entries = c.Entries
+			}
 		}
 		r.Streams = append(r.Streams, one)
 		r.Summary = append(r.Summary, one.lines()...)
+		r.Cut = r.Cut || one.Recent.Cut || one.Quarantine.Cut
 	}
 	if len(streams) == 0 {
 		r.Summary = append(r.Summary, fmt.Sprintf("no stream is judged by the subject %s", q.Subject))
 	}
 	return r, nil
+}
+
+// stream looks at one stream, for its share of the time: at the sample for half of that at most.
+func (m *Meter) stream(ctx context.Context, s gateway.Stream, q Query, share time.Duration) (Stream, error) {
+	one := Stream{Stream: s.Name, Pinned: s.Schema.Version,
+		Recent: Recent{Reasons: []Group{}}, Quarantine: Quarantine{Released: []Example{}, Reasons: []Group{}}}
+	all, cancel := context.WithTimeout(ctx, share)
+	defer cancel()
+	p, err := m.conf.Catalog.Propose(all, s.Name, q.Document)
+	if up(ctx, all, err) {
+		one.Recent.Cut, one.Quarantine.Cut = true, true
+		return one, nil
+	} else if err != nil {
+		return one, err
+	}
+	deadline, _ := all.Deadline()
+	half, cancelHalf := context.WithTimeout(all, time.Until(deadline)/2)
+	defer cancelHalf()
+	if err = m.recent(half, p, q, &one.Recent); up(ctx, half, err) {
+		one.Recent.Cut, err = true, nil // what was found until then is the answer
+	}
+	if err != nil {
+		return one, err
+	}
+	if err = m.quarantine(all, p, q, &one.Quarantine); up(ctx, all, err) {
+		one.Quarantine.Cut, err = true, nil
+	}
+	return one, err
+}
+
+// up says whether something failed because its time was up, and for no other reason.
+func up(asked, bounded context.Context, err error) bool {
+	return err != nil && asked.Err() == nil && errors.Is(bounded.Err(), context.DeadlineExceeded)
 }
 
 func (m *Meter) streams(q Query) ([]gateway.Stream, error) {
@@ -191,63 +240,51 @@ func (m *Meter) streams(q Query) ([]gateway.Stream, error) {
 }
 
 // recent judges the sample by both versions.
-func (m *Meter) recent(ctx context.Context, p *catalog.Proposed, q Query) (Recent, error) {
-	r := Recent{Reasons: []Group{}}
+func (m *Meter) recent(ctx context.Context, p *catalog.Proposed, q Query, r *Recent) error {
 	if m.conf.Recent == nil {
-		return r, nil
+		return nil
 	}
 	sample, ok := m.conf.Recent.Last(p.Active.Stream.Name, q.Recent)
 	if !ok {
-		return r, nil
+		return nil
 	}
 	r.Sampled, r.Kept = true, sample.Kept
-	look := looker{}
+	look := looker{p: p}
 	if !sample.Redacted.IsZero() {
 		r.Redacted = &sample.Redacted
 		look.redactor = recent.NewRedactor(sample.Redacted)
-		look.all = sample.Redacted.All
 	}
 	groups := newGroups(q.Payloads)
+	defer func() { r.Reasons = groups.sorted() }()
 	for _, e := range sample.Events {
-		now, then, err := look.both(ctx, p, e)
-		if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
-			break // what was found until then is the answer
-		} else if err != nil {
-			return r, err
+		got, err := look.look(ctx, e)
+		if err != nil {
+			return err
 		}
 		r.LookedAt++
 		if r.From = e.Received; r.LookedAt == 1 {
 			r.To = e.Received
 		}
-		if len(now.Reasons) > 0 {
-			continue
-		}
-		r.Passing++
-		if len(then.Reasons) > 0 {
-			r.WouldRefuse++
-			groups.add(then.Reasons, Example{EventID: now.ID, Received: e.Received, event: func() []byte { return e.Data }})
+		switch {
+		case got.now == schemas.Incompatible:
+		case got.now == schemas.Undecided || got.then == schemas.Undecided:
+			r.CannotSay++
+		default:
+			if r.Passing++; got.then == schemas.Incompatible {
+				r.WouldRefuse++
+				groups.add(got.reasons, Example{EventID: got.id, Received: e.Received, event: func() []byte { return e.Data }})
+			}
 		}
 	}
-	r.Reasons = groups.sorted()
-	return r, nil
+	return nil
 }
 
 // quarantine judges the newest entries by both versions.
-func (m *Meter) quarantine(ctx context.Context, p *catalog.Proposed, q Query) (Quarantine, error) {
-	stream := p.Active.Stream.Name
-	r := Quarantine{Released: []Example{}}
-	counts, err := m.conf.Quarantine.Counts(ctx)
-	if err != nil {
-		return r, err
-	}
-	for _, c := range counts {
-		if c.Stream == stream && c.Status == quarantine.Quarantined {
-			r.Entries = c.Entries
-		}
-	}
+func (m *Meter) quarantine(ctx context.Context, p *catalog.Proposed, q Query, r *Quarantine) error {
 	groups := newGroups(q.Payloads)
-	filter := quarantine.Filter{Stream: stream, Status: quarantine.Quarantined}
-	err = m.conf.Quarantine.Newest(ctx, filter, q.Entries, func(entry quarantine.Entry, event func() (*lazaret.Event, error)) error {
+	defer func() { r.Reasons = groups.sorted() }()
+	filter := quarantine.Filter{Stream: p.Active.Stream.Name, Status: quarantine.Quarantined}
+	return m.conf.Quarantine.Newest(ctx, filter, q.Entries, func(entry quarantine.Entry, event func() (*lazaret.Event, error)) error {
 		e, err := event()
 		if err != nil {
 			return err
@@ -275,11 +312,6 @@ func (m *Meter) quarantine(ctx context.Context, p *catalog.Proposed, q Query) (Q
 		}
 		return nil
 	})
-	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		r.Cut, err = true, nil
-	}
-	r.Reasons = groups.sorted()
-	return r, err
 }
 
 // lines is a stream's report in words.
@@ -288,6 +320,9 @@ func (s Stream) lines() (list []string) {
 	fmt.Fprintf(&b, "stream %s: ", s.Stream)
 	if s.Recent.Sampled {
 		fmt.Fprintf(&b, "would refuse %s of the %s that pass today", number(int64(s.Recent.WouldRefuse)), number(int64(s.Recent.Passing)))
+		if n := s.Recent.CannotSay; n > 0 {
+			fmt.Fprintf(&b, " (of %s more it cannot be said)", number(int64(n)))
+		}
 	} else {
 		b.WriteString("keeps no sample of what it accepted (recent: {})")
 	}
@@ -301,7 +336,10 @@ func (s Stream) lines() (list []string) {
 		if r.All {
 			what = "all values"
 		}
-		list = append(list, fmt.Sprintf("stream %s: the sample is redacted (%s): what depends on those values was not judged", s.Stream, what))
+		list = append(list, fmt.Sprintf("stream %s: the sample is redacted (%s): events that pass or do not depending on those values count on neither side", s.Stream, what))
+	}
+	if s.Recent.Cut || s.Quarantine.Cut {
+		list = append(list, fmt.Sprintf("stream %s: time was up before all of it was looked at; ask for one stream, or for fewer events", s.Stream))
 	}
 	if s.Pinned > 0 {
 		list = append(list, fmt.Sprintf("stream %s names version %d and does not follow new ones", s.Stream, s.Pinned))

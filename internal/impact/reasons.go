@@ -2,57 +2,17 @@ package impact
 
 import (
 	"cmp"
-	"context"
 	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/lazaret/lazaret"
-	"github.com/lazaret/lazaret/gateway"
-	"github.com/lazaret/lazaret/gateway/recent"
-	"github.com/lazaret/lazaret/internal/catalog"
 )
 
 const (
 	maxGroups   = 50
 	maxExamples = 3
 )
-
-// looker judges events that may be redacted.
-type looker struct {
-	redactor *recent.Redactor // nil: they are as they came
-	all      bool
-}
-
-// ofValue are the keywords whose verdict depends on more of a value than its type.
-var ofValue = []string{
-	"enum", "const", "format", "pattern", "minLength", "maxLength", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum",
-	"multipleOf", "uniqueItems", "contains", "minContains", "maxContains", "oneOf", "anyOf", "not",
-}
-
-// reasons is the verdict without the reasons that are due to redaction.
-func (l looker) reasons(ctx context.Context, judge gateway.Judge, e *lazaret.Event) (lazaret.Verdict, error) {
-	v, err := judge.Judge(ctx, e)
-	if err != nil || l.redactor == nil {
-		return v, err
-	}
-	v.Reasons = slices.DeleteFunc(slices.Clone(v.Reasons), func(r lazaret.Reason) bool {
-		if r.Rule != "" {
-			return l.all || r.Path == "" || l.redactor.Touches(r.Path)
-		}
-		keyword, ok := strings.CutPrefix(string(r.Code), "schema.")
-		return ok && slices.Contains(ofValue, keyword) && l.redactor.Touches(r.Path)
-	})
-	return v, nil
-}
-
-// both judges an event as things are, and as they would be.
-func (l looker) both(ctx context.Context, p *catalog.Proposed, e *lazaret.Event) (now, then lazaret.Verdict, err error) {
-	if now, err = l.reasons(ctx, p.Active.Judge, e); err == nil {
-		then, err = l.reasons(ctx, p.Judge, e)
-	}
-	return now, then, err
-}
 
 // groups gathers reasons that are alike.
 type groups struct {
