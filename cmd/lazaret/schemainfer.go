@@ -21,6 +21,7 @@ type inferOptions struct {
 	at        string
 	workers   int
 	noFormats bool
+	leftOut   bool // the most may be left out
 	maxEvent  config.Size
 }
 
@@ -40,7 +41,8 @@ often. Ranges and lengths become annotations ("x-observed"), which refuse nothin
 guessed is said on standard error: read it, since an enum refuses the next new value.
 
 Values that are not JSON are left out, counted, and the first of them is named. Exit code
-1 if nothing is left, 2 if a file is not to be had.`,
+1 if nothing is left, or less than was left out: then it was hardly a file of events, and
+--allow-left-out takes it all the same; 2 if a file is not to be had.`,
 		Example: `  lazaret schema infer events.ndjson > orders.schema.json
   lazaret schema infer --enums 0 --title Order day1.ndjson.gz day2.ndjson.zst
   kcat -C -t orders -e | lazaret schema infer --at /data -`,
@@ -76,6 +78,7 @@ Values that are not JSON are left out, counted, and the first of them is named. 
 	f.BoolVar(&o.Plain, "plain", false, "leave the annotations out")
 	f.BoolVar(&o.noFormats, "no-formats", false, "ask for no formats")
 	f.IntVar(&o.EnumAtMost, "enums", 12, "the most values that an enum has; 0 for no enums")
+	f.BoolVar(&o.leftOut, "allow-left-out", false, "infer also where most of the values are left out")
 	f.IntVar(&o.workers, "workers", min(runtime.GOMAXPROCS(0), maxWorkers), "events read at a time, 1 to 256")
 	f.TextVar(&o.maxEvent, "max-event", o.maxEvent, "the largest event; what is larger is left out")
 	return e.prints(cmd, "schema", "json")
@@ -102,8 +105,12 @@ func (e *env) inferFiles(ctx context.Context, files []string, o inferOptions) er
 		}
 	}
 	p.clear()
-	if all.Count() == 0 {
+	switch {
+	case all.Count() == 0:
 		return errors.New("there is no event to infer a schema from")
+	case skipped > all.Count() && !o.leftOut:
+		return fmt.Errorf("%s of %s were left out, so that a schema would say little of what is there; --allow-left-out infers one from the rest",
+			count(skipped), counted(skipped+all.Count(), "value", "values"))
 	}
 	at, ok := all.At(o.at)
 	if !ok {
