@@ -12,7 +12,6 @@ import (
 
 	"github.com/lazaret/lazaret"
 	"github.com/lazaret/lazaret/gateway"
-	"github.com/lazaret/lazaret/internal/cloudevents"
 	"github.com/lazaret/lazaret/internal/jsonread"
 	"github.com/lazaret/lazaret/quarantine"
 	"github.com/lazaret/lazaret/schemas"
@@ -60,16 +59,20 @@ func (e *Engine) read(ctx context.Context, s *gateway.Stream, base schemas.Versi
 		return nil, err
 	}
 	t.partial = more
-	left := maxRead
+	left, bytes := maxRead, int64(maxBytesRead)
 	for _, g := range groups {
-		if left == 0 {
+		if left == 0 || bytes <= 0 {
 			t.partial = true
 			break
 		}
 		most := min(left, maxOfGroup)
-		n := 0
+		n, half := 0, min(bytes, maxBytesRead/2)
+		ofGroup := half
 		f := quarantine.Filter{Stream: s.Name, Group: g.Group, Status: quarantine.Quarantined}
 		err := e.conf.Quarantine.Newest(ctx, f, most, func(entry quarantine.Entry, event func() (*lazaret.Event, error)) error {
+			if ofGroup -= entry.Size; ofGroup < 0 {
+				return quarantine.ErrEnough
+			}
 			n++
 			return t.add(ctx, &entry, event)
 		})
@@ -77,7 +80,8 @@ func (e *Engine) read(ctx context.Context, s *gateway.Stream, base schemas.Versi
 			return nil, err
 		}
 		left -= n
-		t.partial = t.partial || n == most
+		bytes -= half - ofGroup
+		t.partial = t.partial || n == most || ofGroup < 0
 	}
 	return t, nil
 }
@@ -105,17 +109,7 @@ func (t *tally) add(ctx context.Context, entry *quarantine.Entry, event func() (
 		}
 		reasons, more = v.Reasons, v.More
 	}
-	if _, payload, framed := lazaret.CutFrame(ev.Data); framed {
-		bare := *ev
-		bare.Data, ev = payload, &bare
-	}
-	source, payload := entry.Source.Kind+":"+entry.Source.Name, ev.Data
-	if ce, _ := cloudevents.Parse(ev); ce != nil {
-		payload = ce.Payload
-		if ce.Source != "" {
-			source = ce.Source
-		}
-	}
+	source, payload := producer(entry, ev)
 	if more > 0 || payload == nil {
 		return nil
 	}
@@ -373,11 +367,22 @@ func (t *tally) edit(c *claim, w want, field []byte) Edit {
 	return e
 }
 
-// verify judges the entries of a claim by the proposed version.
-func (e *Engine) verify(ctx context.Context, stream string, ids []string, judge gateway.Judge) (looked, passed int, err error) {
+// trial is what the proposed version did to entries.
+type trial struct {
+	looked, passed int
+	producers      map[string]bool // of those that passed
+}
+
+// verify judges the entries of a claim by the proposed version, as many as there is room for.
+func (e *Engine) verify(ctx context.Context, stream string, ids []string, judge gateway.Judge) (found trial, err error) {
+	found.producers = map[string]bool{}
+	left := int64(maxBytesTried)
 	for chunk := range slices.Chunk(ids, 500) {
 		f := quarantine.Filter{Stream: stream, Status: quarantine.Quarantined, IDs: chunk}
-		err := e.conf.Quarantine.Newest(ctx, f, len(chunk), func(_ quarantine.Entry, event func() (*lazaret.Event, error)) error {
+		err := e.conf.Quarantine.Newest(ctx, f, len(chunk), func(entry quarantine.Entry, event func() (*lazaret.Event, error)) error {
+			if left -= entry.Size; left < 0 {
+				return quarantine.ErrEnough
+			}
 			ev, err := event()
 			if err != nil {
 				return err
@@ -386,16 +391,18 @@ func (e *Engine) verify(ctx context.Context, stream string, ids []string, judge 
 			if err != nil {
 				return err
 			}
-			if looked++; v.Status == lazaret.Accepted {
-				passed++
+			if found.looked++; v.Status == lazaret.Accepted {
+				found.passed++
+				source, _ := producer(&entry, ev)
+				found.producers[source] = true
 			}
 			return nil
 		})
-		if err != nil {
-			return looked, passed, err
+		if err != nil || left < 0 {
+			return found, err
 		}
 	}
-	return looked, passed, nil
+	return found, nil
 }
 
 var errMoved = errors.New("the schema moved on meanwhile")

@@ -138,9 +138,11 @@ func (e *Engine) propose(ctx context.Context, s *gateway.Stream, t *tally, c *cl
 	if note, err := e.compare(ctx, p, t.base, version); note != "" || err != nil {
 		return note, err
 	}
-	if p.LookedAt, p.WouldRelease, err = e.verify(ctx, s.Name, c.ids, version.Judge); err != nil {
+	found, err := e.verify(ctx, s.Name, c.ids, version.Judge)
+	if err != nil {
 		return "", err
 	}
+	p.LookedAt, p.WouldRelease, p.ReleasedProducers = found.looked, found.passed, len(found.producers)
 	if p.WouldRelease == 0 {
 		return "the schema could follow, but the events would be refused all the same, as by the stream's rules", nil
 	}

@@ -50,7 +50,10 @@ const (
 	minEntries  = 10 // that ask for the same
 	maxDistinct = 10 // values at one place; more are no list
 	maxNotes    = 50
-	maxWait     = time.Minute // between looks
+	maxWait     = 10 * time.Minute // between looks
+
+	maxBytesRead  = 64 << 20 // of events in one look, half of it of a group
+	maxBytesTried = 32 << 20 // of events that one proposal is tried on
 )
 
 // Config is what an Engine works with. All but the fields that say so must be set.
@@ -90,6 +93,7 @@ type Engine struct {
 type glance struct {
 	counts  [3]int64 // quarantined, released, discarded
 	version int      // of the stream
+	tried   int      // version of the stream that a look was begun at
 	next    time.Time
 	judged  map[string]digest // by draft: the entries that it was tried on last
 }
@@ -235,10 +239,13 @@ func (e *Engine) forget(ctx context.Context, streams []gateway.Stream) error {
 // soon for more entries alone.
 func (e *Engine) lookAt(ctx context.Context, s *gateway.Stream, counts [3]int64) error {
 	was := e.glance(s.Name)
-	start := e.conf.Clock()
-	if was.version != s.Version || was.counts != counts && !start.Before(was.next) {
+	changed := was.version != s.Version || was.counts != counts
+	// A stream that was changed is looked at soon; but once, if that fails or has no end.
+	if changed && (was.tried != s.Version || !e.conf.Clock().Before(was.next)) {
+		was.tried = s.Version
 		began := time.Now()
 		fresh, again, err := e.draft(ctx, s)
+		was.next = e.conf.Clock().Add(min(10*time.Since(began), maxWait))
 		if err != nil {
 			e.setFresh(s.Name, nil)
 			return err
@@ -251,7 +258,6 @@ func (e *Engine) lookAt(ctx context.Context, s *gateway.Stream, counts [3]int64)
 		if was.counts, was.version = counts, s.Version; again {
 			was.counts = [3]int64{-1, -1, -1}
 		}
-		was.next = start.Add(min(10*time.Since(began), maxWait))
 	} else if was.counts != counts {
 		e.setFresh(s.Name, nil)
 	}
@@ -265,7 +271,7 @@ func (e *Engine) lookAt(ctx context.Context, s *gateway.Stream, counts [3]int64)
 func (e *Engine) glance(stream string) *glance {
 	was := e.seen[stream]
 	if was == nil {
-		was = &glance{version: -1}
+		was = &glance{version: -1, tried: -1}
 		e.seen[stream] = was
 	}
 	return was

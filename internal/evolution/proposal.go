@@ -88,6 +88,8 @@ type Proposal struct {
 	// of CloudEvents, else the source's kind and name. More counts the others.
 	Producers     []string `json:"producers"`
 	MoreProducers int      `json:"more_producers,omitempty"`
+	// ReleasedProducers is how many producers those of WouldRelease are of.
+	ReleasedProducers int `json:"released_producers"`
 	// Compatibility is what the proposed version is to its base, and Doubts why that is not
 	// proved.
 	Compatibility schemas.Answer `json:"compatibility"`
