@@ -170,10 +170,7 @@ func (f *flow) read(topic string) []kafkaio.Record {
 	var all []kafkaio.Record
 	for p := range int32(flowPartitions) {
 		part := kafkaio.Partition{Topic: topic, ID: p}
-		ends, err := f.cluster.ListOffsets(f.t.Context(), []kafkaio.Partition{part}, kafkaio.LatestCommitted)
-		if err != nil {
-			f.t.Fatal(err)
-		}
+		ends := f.committed(part)
 		for next := int64(0); next < ends[part]; {
 			got, err := f.cluster.Fetch(f.t.Context(), kafkaio.FetchRequest{Partition: part, Offset: next, MaxBytes: 4 << 20, MinBytes: 1, MaxWait: time.Second})
 			if err != nil {
@@ -184,6 +181,26 @@ func (f *flow) read(topic string) []kafkaio.Record {
 		}
 	}
 	return all
+}
+
+// committed is the end of what is committed in a partition. A transaction that has been
+// ended may not be marked yet: that is waited for, but not for one that a kill left open.
+func (f *flow) committed(part kafkaio.Partition) map[kafkaio.Partition]int64 {
+	f.t.Helper()
+	list := []kafkaio.Partition{part}
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		ends, err := f.cluster.ListOffsets(f.t.Context(), list, kafkaio.LatestCommitted)
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		all, err := f.cluster.ListOffsets(f.t.Context(), list, kafkaio.Latest)
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		if ends[part] == all[part] || time.Now().After(deadline) {
+			return ends
+		}
+	}
 }
 
 // drained waits until the group has committed everything that is in the source's topic.
