@@ -357,6 +357,9 @@ func (t *tally) edit(c *claim, w want, field []byte) Edit {
 	paths := sortedNames(asked)
 	w.path = paths[0]
 	e := Edit{Kind: w.kind, Path: w.path, Pointer: w.at, Text: w.describe(field), Wide: wide(decoded(field)), Key: w.key()}
+	if w.kind == KindField && w.name != "" && data(w.name) {
+		e.Wide = "its name may be data"
+	}
 	if len(paths) > maxPlaces {
 		paths, e.Wide = paths[:maxPlaces], fmt.Sprintf("it is asked for at more than %d places", maxPlaces)
 	}

@@ -3,6 +3,7 @@ package evolution
 import (
 	"fmt"
 	"strings"
+	"unicode"
 
 	"github.com/lazaret/lazaret/internal/jsonread"
 	"github.com/lazaret/lazaret/schemas/infer"
@@ -10,7 +11,24 @@ import (
 
 // generalise says what is inferred of a new place: its type, and those of what is in it. No
 // list of values, no format and no range can be told from a sample.
-var generalise = infer.Options{Fragment: true, Plain: true, FormatAtLeast: -1, EnumAtMost: -1}
+var generalise = infer.Options{Fragment: true, Plain: true, FormatAtLeast: -1, EnumAtMost: -1, MapAtLeast: 5, Data: data}
+
+// data says whether the name of a member is more likely a person, a number or a sentence than
+// a name that somebody gave to a field. Such names are in no proposal.
+func data(name string) bool {
+	letters, digits := 0, 0
+	for i, r := range name {
+		switch {
+		case unicode.IsLetter(r):
+			letters++
+		case unicode.IsDigit(r):
+			digits++
+		case unicode.IsSpace(r), r == '@' && i > 0:
+			return true
+		}
+	}
+	return letters == 0 || digits > 5 || len(name) > maxName || !printable(name)
+}
 
 // bounds are on what is looked at of a new place.
 var bounds = infer.Bounds{Places: 100, Members: 50, Depth: 40, Distinct: 1}

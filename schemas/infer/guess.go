@@ -52,8 +52,11 @@ func word(s string) bool {
 func isLetter(r rune) bool { return 'a' <= r|0x20 && r|0x20 <= 'z' }
 
 // isMap says whether the members' names are data: there are many, each object has few of
-// them, and their values are alike; or all are ids.
+// them, and their values are alike; or all are ids; or one is what Options.Data says is data.
 func (p *place) isMap(o Options) bool {
+	if o.Data != nil && slices.ContainsFunc(p.list, func(m *place) bool { return o.Data(m.name) }) {
+		return true
+	}
 	if o.MapAtLeast < 0 || len(p.list) == 0 {
 		return false
 	}

@@ -31,6 +31,9 @@ type Options struct {
 	// MapAtLeast is how many members there must be for objects to be taken for maps, if
 	// an object has few of them and their values are alike. Default 50.
 	MapAtLeast int
+	// Data says of a member's name that it is data and no name: an object that has one is
+	// taken for a map. Nil: none is.
+	Data func(name string) bool
 }
 
 func (o Options) filled() Options {
