@@ -73,11 +73,7 @@ func (w *world) apply(manifest string) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	var streams []gateway.Stream
-	for _, s := range w.catalog.JudgedBy("s") {
-		streams = append(streams, s)
-	}
-	w.samples.Follow(streams)
+	w.samples.Follow(w.catalog.JudgedBy("s"))
 }
 
 // send judges an event some times over: what is good is sampled, what is not is quarantined.
