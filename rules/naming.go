@@ -13,6 +13,7 @@ import (
 	"github.com/lazaret/lazaret"
 	"github.com/lazaret/lazaret/internal/cloudevents"
 	"github.com/lazaret/lazaret/internal/jsonread"
+	"github.com/lazaret/lazaret/internal/lru"
 	"github.com/lazaret/lazaret/schemas"
 )
 
@@ -25,8 +26,12 @@ type arm struct {
 	until   time.Time
 }
 
-// maxFound is how many versions that were found are kept ready.
-const maxFound = 64
+// Bounds on the versions that were found and are kept ready: how many, and the bytes of their
+// documents.
+const (
+	maxFound      = 256
+	maxFoundBytes = 2 << 20
+)
 
 // naming finds out which version an event is judged by.
 type naming struct {
@@ -42,8 +47,9 @@ type naming struct {
 	likely   atomic.Pointer[arm] // that of the last event that named one in a field
 	ready    func(number int, id int64, s *schemas.Schema) (*arm, error)
 
-	mu    sync.RWMutex
-	found map[*schemas.Schema]*arm
+	making sync.Mutex // held by the one who makes a version ready
+	mu     sync.RWMutex
+	found  *lru.Cache[int, *arm] // by number
 }
 
 // newNaming makes the naming of a contract; nil if events name no versions. It adds to the
@@ -58,7 +64,7 @@ func newNaming(cfg *ContractConfig, pointers []string) (*naming, []string, error
 	}
 	n := &naming{
 		Versions: *v, subject: cfg.Version.Subject, fields: make([]located, len(v.By)), first: len(v.By),
-		accepted: map[int]*arm{}, ids: map[int64][]*arm{}, found: map[*schemas.Schema]*arm{},
+		accepted: map[int]*arm{}, ids: map[int64][]*arm{}, found: lru.New[int, *arm](maxFound, maxFoundBytes),
 	}
 	for i, by := range v.By {
 		n.frames = n.frames || by.RegistryID
@@ -236,12 +242,14 @@ func (n *naming) byID(ctx context.Context, id int64, e *lazaret.Event) (*arm, re
 	return nil, cmp.Or(why, other), nil
 }
 
-// keep makes a version ready that was found.
+// keep makes a version ready that was found, once for all who wait for it.
 func (n *naming) keep(number int, f Found) (*arm, error) {
-	n.mu.RLock()
-	a := n.found[f.Schema]
-	n.mu.RUnlock()
-	if a != nil {
+	if a := n.kept(number, f); a != nil {
+		return a, nil
+	}
+	n.making.Lock()
+	defer n.making.Unlock()
+	if a := n.kept(number, f); a != nil {
 		return a, nil
 	}
 	a, err := n.ready(number, f.ID, f.Schema)
@@ -250,11 +258,18 @@ func (n *naming) keep(number int, f Found) (*arm, error) {
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if len(n.found) >= maxFound {
-		clear(n.found)
-	}
-	n.found[f.Schema] = a
+	n.found.Put(number, a, f.Schema.Size())
 	return a, nil
+}
+
+// kept is what is ready of a version; nil if it is not, or if the version is another one now.
+func (n *naming) kept(number int, f Found) *arm {
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	if a, ok := n.found.Get(number); ok && a.schema == f.Schema {
+		return a
+	}
+	return nil
 }
 
 func unavailable(err error) error {

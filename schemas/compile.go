@@ -139,6 +139,7 @@ func (c *compilation) run(value any) (err error) {
 
 // finish checks what the compiled schema may cost and prepares it for judging.
 func (c *compilation) finish() error {
+	c.schema.size = c.total
 	c.schema.source = source{c.opts, c.documents, c.dynamicAnchors()}
 	g := newGraph(c.schema.root, c.schema.source.anchored)
 	var profile []int

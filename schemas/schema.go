@@ -17,6 +17,7 @@ type Schema struct {
 	limits jsonread.Limits
 	unions map[string]*union // by location of the schema that holds oneOf or anyOf
 	source source
+	size   int // bytes of the documents that it was made of
 
 	// whole: the checker is not asked, because the verdict depends on more than the place
 	// (dynamic references), or because it was so wished.
@@ -59,6 +60,10 @@ func Any(limits jsonread.Limits) *Schema {
 
 // Anything returns a schema that accepts every well-formed JSON text under the limits of s.
 func (s *Schema) Anything() *Schema { return Any(s.limits) }
+
+// Size is how many bytes the documents have that the schema was made of: its own, and those
+// that it refers to. What it takes in memory is about sixty times that.
+func (s *Schema) Size() int { return s.size }
 
 // newChecker makes the checker of a schema as it is, without pointers.
 func (s *Schema) newChecker() *Checker {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/lazaret/lazaret"
 	"github.com/lazaret/lazaret/gateway"
+	"github.com/lazaret/lazaret/internal/lru"
 	"github.com/lazaret/lazaret/rules"
 	"github.com/lazaret/lazaret/schemas"
 )
@@ -18,8 +19,10 @@ const (
 	// missFor is how long it is remembered that a subject has no such version. Changes that
 	// this process makes are seen at once.
 	missFor = time.Second
-	// maxKept is how many versions of a subject are kept compiled because events named them.
-	maxKept = 64
+	// maxKept is how many versions of a subject are kept compiled because events named them,
+	// and maxKeptBytes how many bytes their documents have.
+	maxKept      = 256
+	maxKeptBytes = 2 << 20
 )
 
 // others are the versions that events of the stream may name and that the stream lists,
@@ -84,7 +87,8 @@ func (f *finders) of(c *Catalog, subject string) *finder {
 	}
 	one := f.list[subject]
 	if one == nil {
-		one = &finder{c: c, subject: subject, turn: make(chan struct{}, 1)}
+		one = &finder{c: c, subject: subject, turn: make(chan struct{}, 1),
+			kept: lru.New[int, rules.Found](maxKept, maxKeptBytes), failing: lru.New[int, failing](maxKept, maxKept)}
 		f.list[subject] = one
 	}
 	return one
@@ -110,9 +114,9 @@ type finder struct {
 	mu      sync.RWMutex
 	round   int // grows with each forget
 	known   map[int]known
-	read    time.Time // when known was read; zero: it must be read again
-	kept    map[int]rules.Found
-	failing map[int]failing
+	read    time.Time                    // when known was read; zero: it must be read again
+	kept    *lru.Cache[int, rules.Found] // good for a version that is known by the same id
+	failing *lru.Cache[int, failing]
 }
 
 type known struct {
@@ -130,7 +134,7 @@ func (f *finder) forget() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.round++
-	f.read, f.known, f.kept, f.failing = time.Time{}, nil, nil, nil
+	f.read, f.known, f.failing = time.Time{}, nil, lru.New[int, failing](maxKept, maxKept)
 }
 
 // Version implements rules.Finder.
@@ -157,6 +161,9 @@ func (f *finder) Version(ctx context.Context, number int) (rules.Found, error) {
 		}
 		if v, ok = list[number]; !ok {
 			return rules.Found{}, f.missing()
+		}
+		if found, ok, err := f.look(number); ok { // it was compiled before the subject changed
+			return found, err
 		}
 	}
 	schema, err := f.c.maker(nil, nil).schema(ctx, f.subject, number)
@@ -202,13 +209,16 @@ func (f *finder) missing() error {
 func (f *finder) look(number int) (found rules.Found, ok bool, err error) {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
-	if found, ok := f.kept[number]; ok {
-		return found, true, nil
+	v, exists := f.known[number]
+	if exists {
+		if found, ok := f.kept.Get(number); ok && found.ID == v.id && found.Created.Equal(v.created) {
+			return found, true, nil
+		}
 	}
-	if bad, ok := f.failing[number]; ok && f.c.clock().Sub(bad.at) < missFor {
+	if bad, ok := f.failing.Get(number); ok && f.c.clock().Sub(bad.at) < missFor {
 		return rules.Found{}, true, bad.err
 	}
-	if _, ok := f.known[number]; !ok && f.fresh() {
+	if !exists && f.fresh() {
 		return rules.Found{}, true, f.missing()
 	}
 	return rules.Found{}, false, nil
@@ -259,15 +269,9 @@ func (f *finder) keep(round, number int, found rules.Found, err error) {
 	case f.round != round:
 	case err != nil && !errors.As(err, new(*Refused)): // it could not be read
 	case err != nil:
-		if f.failing == nil || len(f.failing) >= maxKept {
-			f.failing = map[int]failing{}
-		}
-		f.failing[number] = failing{err, f.c.clock()}
+		f.failing.Put(number, failing{err, f.c.clock()}, 1)
 	default:
-		if f.kept == nil || len(f.kept) >= maxKept {
-			f.kept = map[int]rules.Found{}
-		}
-		f.kept[number] = found
+		f.kept.Put(number, found, found.Schema.Size())
 	}
 }
 
