@@ -62,7 +62,7 @@ func Any(limits jsonread.Limits) *Schema {
 func (s *Schema) Anything() *Schema { return Any(s.limits) }
 
 // Size is how many bytes the documents have that the schema was made of: its own, and those
-// that it refers to. What it takes in memory is about sixty times that.
+// that it refers to. What it takes in memory is sixty to a hundred times that.
 func (s *Schema) Size() int { return s.size }
 
 // newChecker makes the checker of a schema as it is, without pointers.
