@@ -22,6 +22,7 @@ func TestWrongAnswersOnceGiven(t *testing.T) {
 		{"a letter outside of its class", `{"type":"string"}`, `{"type":"string","pattern":"^[\\x00-~é]*$"}`, `"ü"`},
 		{"a letter outside of its class, of one", `{"type":"string","maxLength":1}`, `{"type":"string","pattern":"^[\\x00-zé]*$"}`, `"|"`},
 		{"a letter outside of its class, denied", `{"type":"string"}`, `{"type":"string","not":{"pattern":"[^\\x00-~é]"}}`, `"ü"`},
+		{"items that differ from none of their kind", `{"items":{"not":{"const":1}},"prefixItems":[{"type":"integer"},{"const":0}],"type":"array","uniqueItems":true}`, `{"items":false,"prefixItems":[{"type":"integer"},{"const":0}],"type":"array","uniqueItems":true}`, `[1,0,"x"]`},
 		{"items that match twice", `{"type":"array","contains":{"const":1},"minContains":2}`, `{"type":"array","contains":{"const":1},"minContains":3}`, `[1,1]`},
 		{"items that match, and more", `{"type":"array","contains":{"type":"string"},"minContains":2}`, `{"type":"array","minItems":3}`, `["",""]`},
 	} {

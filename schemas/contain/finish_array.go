@@ -250,32 +250,45 @@ func (t *try) items(same map[int]any) outcome {
 	return found(list)
 }
 
-// differ makes the items different from one another.
+// differ makes the items different from one another: of two that are equal the later gets
+// another value or, if there is none, the earlier.
 func (t *try) differ(list []any) outcome {
-	seen := map[string]bool{}
-	for i, v := range list {
-		key, err := valueKey(v)
+	unclear := doubt("uniqueItems", "whether there are enough different items could not be decided")
+	at := map[string]int{}
+	for i := range list {
+		key, err := valueKey(list[i])
 		if err != nil {
-			return doubt("uniqueItems", "the items could not be compared")
+			return unclear
 		}
-		if seen[key] {
+		other, equal := at[key]
+		if equal {
 			taken, ok := t.s.oneOfValues(slices.Clone(list[:i]))
 			if !ok || !t.s.budget.use(i) {
 				return overBudget
 			}
-			switch o := t.s.solve(with(t.goal(i), negative(taken))); {
-			case o.verdict == isFound:
-				list[i] = o.value
-			case o.verdict == isEmpty && t.exhausted(list[:i], i):
+			moved := i
+			o := t.s.solve(with(t.goal(i), negative(taken)))
+			if o.verdict == isEmpty && !t.exhausted(list[:i], i) {
+				moved = other
+				o = t.s.solve(with(t.goal(other), negative(taken)))
+			}
+			switch {
+			case o.verdict == isEmpty && moved == i:
 				return empty
-			default:
-				return doubt("uniqueItems", "whether there are enough different items could not be decided")
+			case o.verdict != isFound:
+				return unclear
 			}
-			if key, err = valueKey(list[i]); err != nil {
-				return doubt("uniqueItems", "the items could not be compared")
+			if moved == other {
+				at[key] = i
 			}
+			list[moved] = o.value
+			if key, err = valueKey(o.value); err != nil {
+				return unclear
+			}
+			at[key] = moved
+			continue
 		}
-		seen[key] = true
+		at[key] = i
 	}
 	return found(list)
 }
@@ -289,6 +302,9 @@ func (t *try) exhausted(before []any, next int) bool {
 		if slices.Equal(t.goal(i), goal) {
 			same = append(same, v)
 		}
+	}
+	if len(same) == 0 {
+		return false
 	}
 	taken, ok := t.s.oneOfValues(same)
 	return ok && t.s.solve(with(goal, negative(taken))).verdict == isEmpty

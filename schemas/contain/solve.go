@@ -217,8 +217,11 @@ func (s *solver) make(key string, build func() *Node) *Node {
 	return n
 }
 
-// oneOfValues is the node that accepts some values alone.
+// oneOfValues is the node that accepts some values alone: none, if there are none.
 func (s *solver) oneOfValues(values []any) (*Node, bool) {
+	if values == nil {
+		values = []any{}
+	}
 	key, err := valueKey(values)
 	if err != nil {
 		return nil, false
