@@ -150,7 +150,7 @@ func (a *API) decide(do func(Proposals, context.Context, string, evolution.Decis
 			}
 		}
 		r.audit(slog.String("proposal", p.ID), slog.String("stream", p.Stream))
-		if p, err = do(all, r.Context(), p.ID, evolution.Decision{Who: r.id.Name, Why: cut(b.Why), Force: b.Force}); err != nil {
+		if p, err = do(all, r.Context(), p.ID, evolution.Decision{Who: r.id.Name, Why: web.Cut(b.Why), Force: b.Force}); err != nil {
 			return err
 		}
 		r.audit(slog.String("state", string(p.State)), slog.Int("version", p.Version))

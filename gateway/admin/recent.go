@@ -30,7 +30,7 @@ func (a *API) impact(r *request) error {
 		return &web.Problem{Status: 404, Detail: "This server does not try schemas on real traffic."}
 	}
 	q := impact.Query{Subject: r.Param("subject"), Stream: r.query.Get("stream")}
-	r.audit(slog.String("subject", cut(q.Subject)), slog.String("stream", cut(q.Stream)))
+	r.audit(slog.String("subject", web.Cut(q.Subject)), slog.String("stream", web.Cut(q.Stream)))
 	var err error
 	if q.Recent, err = r.count("recent", impact.DefaultRecent, impact.MaxEntries); err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 
 	"github.com/lazaret/lazaret/gateway/replay"
 	"github.com/lazaret/lazaret/internal/auth"
+	"github.com/lazaret/lazaret/internal/web"
 	"github.com/lazaret/lazaret/internal/yamlread"
 	"github.com/lazaret/lazaret/quarantine"
 )
@@ -37,7 +38,7 @@ func (a *API) replay(r *request) error {
 	if err := r.allow(s.Stream); err != nil {
 		return err
 	}
-	r.audit(slog.Bool("dry_run", s.DryRun), slog.String("stream", cut(s.Stream)), slog.String("topic", cut(s.Topic)))
+	r.audit(slog.Bool("dry_run", s.DryRun), slog.String("stream", web.Cut(s.Stream)), slog.String("topic", web.Cut(s.Topic)))
 	job, err := a.conf.Replays.Submit(r.Context(), s)
 	if err != nil {
 		return err

@@ -100,7 +100,7 @@ func (r *request) readQuery() (err error) {
 			if len(r.route.query) > 0 {
 				takes = "it takes " + strings.Join(r.route.query, ", ")
 			}
-			return badRequest("This request does not take the query parameter %q; %s.", cut(name), takes)
+			return badRequest("This request does not take the query parameter %q; %s.", web.Cut(name), takes)
 		}
 		if len(values) > 1 && name != "id" {
 			return badRequest("The query parameter %s is there %d times.", name, len(values))
@@ -149,23 +149,5 @@ func (r *request) log(err error) {
 	} else if err != nil {
 		outcome = "failed"
 	}
-	attrs := append([]slog.Attr{
-		slog.String("who", r.id.Name), slog.String("token", r.id.TokenID), slog.String("remote", r.RemoteIP()),
-		slog.String("method", r.Method()), slog.String("path", cut(r.Path())), slog.String("outcome", outcome),
-		slog.String("request_id", r.RequestID()),
-	}, r.note...)
-	level := slog.LevelInfo
-	if err != nil {
-		level = slog.LevelWarn
-	}
-	r.api.log.LogAttrs(r.Context(), level, "audit", attrs...)
-}
-
-// cut bounds what a request can put into a log line or an answer.
-func cut(s string) string {
-	const most = 200
-	if len(s) <= most {
-		return s
-	}
-	return strings.ToValidUTF8(s[:most], "") + "…"
+	r.Audit(r.api.log, r.id.Name, r.id.TokenID, outcome, err == nil, r.note...)
 }

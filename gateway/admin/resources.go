@@ -10,6 +10,7 @@ import (
 
 	"github.com/lazaret/lazaret/gateway"
 	"github.com/lazaret/lazaret/internal/catalog"
+	"github.com/lazaret/lazaret/internal/web"
 	"github.com/lazaret/lazaret/rules"
 )
 
@@ -212,7 +213,7 @@ func (a *API) change(r *request, ch catalog.Change) error {
 	if err := r.conditions(&ch); err != nil {
 		return err
 	}
-	r.audit(slog.String("resource", cut(ch.Resource.Key())), slog.Bool("dry_run", dry), slog.Bool("force", ch.Force))
+	r.audit(slog.String("resource", web.Cut(ch.Resource.Key())), slog.Bool("dry_run", dry), slog.Bool("force", ch.Force))
 	results, err := a.conf.Catalog.Apply(r.Context(), []catalog.Change{ch}, catalog.Options{DryRun: dry})
 	if err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 
 	"github.com/lazaret/lazaret/internal/auth"
 	"github.com/lazaret/lazaret/internal/catalog"
+	"github.com/lazaret/lazaret/internal/web"
 	"github.com/lazaret/lazaret/internal/yamlread"
 	"github.com/lazaret/lazaret/schemas"
 )
@@ -161,7 +162,7 @@ func (r *request) made(why string) string {
 	if why == "" && r.id.TokenID == "" {
 		return ""
 	}
-	return strings.TrimSuffix(fmt.Sprintf("by %.60s: %s", r.id.Name, cut(why)), ": ")
+	return strings.TrimSuffix(fmt.Sprintf("by %.60s: %s", r.id.Name, web.Cut(why)), ": ")
 }
 
 // levelForm is a compatibility level, and in answers whether the subject has it itself.
@@ -203,7 +204,7 @@ func (a *API) putLevel(r *request) error {
 		}
 	}
 	subject := r.Param("subject")
-	r.audit(slog.String("subject", cut(subject)), slog.String("compatibility", string(level)))
+	r.audit(slog.String("subject", web.Cut(subject)), slog.String("compatibility", string(level)))
 	err := a.conf.Catalog.SetCompatibility(r.Context(), subject, level)
 	if errors.Is(err, schemas.ErrSubject) {
 		return badRequest("This is no name of a subject.")

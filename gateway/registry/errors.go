@@ -54,7 +54,7 @@ func failed(code int, format string, args ...any) *failure {
 }
 
 func noSubject(subject string) *failure {
-	return failed(codeSubjectNotFound, "Subject '%s' not found.", cut(subject))
+	return failed(codeSubjectNotFound, "Subject '%s' not found.", web.Cut(subject))
 }
 
 func noVersion(number int) *failure {

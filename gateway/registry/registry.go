@@ -218,25 +218,11 @@ func (r *request) json(status int, v any) error {
 
 // audit writes who did what, and what came of it.
 func (r *request) audit(err error) {
-	outcome, level := "done", slog.LevelInfo
+	outcome := "done"
 	if err != nil {
-		outcome, level = "refused "+strconv.Itoa(answerTo(err).Code), slog.LevelWarn
+		outcome = "refused " + strconv.Itoa(answerTo(err).Code)
 	}
-	attrs := append([]slog.Attr{
-		slog.String("who", r.id.Name), slog.String("token", r.id.TokenID), slog.String("remote", r.RemoteIP()),
-		slog.String("method", r.Method()), slog.String("path", cut(r.Path())), slog.String("outcome", outcome),
-		slog.String("request_id", r.RequestID()),
-	}, r.note...)
-	r.api.conf.Log.LogAttrs(r.Context(), level, "audit", attrs...)
-}
-
-// cut bounds what a request can put into a log line or an answer.
-func cut(s string) string {
-	const most = 200
-	if len(s) <= most {
-		return s
-	}
-	return strings.ToValidUTF8(s[:most], "") + "…"
+	r.Audit(r.api.conf.Log, r.id.Name, r.id.TokenID, outcome, err == nil, r.note...)
 }
 
 // decode reads a body of JSON. Members that are not known are left alone, as by the

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/lazaret/lazaret/internal/catalog"
+	"github.com/lazaret/lazaret/internal/web"
 	"github.com/lazaret/lazaret/schemas"
 )
 
@@ -59,7 +60,7 @@ func latest(list []schemas.Version) (last []schemas.Version) {
 func (a *API) ofID(r *request) ([]schemas.Version, error) {
 	id, err := strconv.Atoi(r.Param("id"))
 	if err != nil || id < 1 {
-		return nil, failed(codeSchemaNotFound, "Schema %s not found", cut(r.Param("id")))
+		return nil, failed(codeSchemaNotFound, "Schema %s not found", web.Cut(r.Param("id")))
 	}
 	list, err := a.store().List(r.Context(), schemas.Query{ID: id, Deleted: true, Bare: true})
 	if err == nil && len(list) == 0 {

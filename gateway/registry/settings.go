@@ -3,6 +3,7 @@ package registry
 import (
 	"log/slog"
 
+	"github.com/lazaret/lazaret/internal/web"
 	"github.com/lazaret/lazaret/schemas"
 )
 
@@ -31,7 +32,7 @@ type modeForm struct {
 func (a *API) getConfig(r *request) (any, error) {
 	s, err := r.settings()
 	if err == nil && s.Level == "" {
-		err = failed(codeNoLevel, "Subject '%s' does not have subject-level compatibility configured", cut(r.Param("subject")))
+		err = failed(codeNoLevel, "Subject '%s' does not have subject-level compatibility configured", web.Cut(r.Param("subject")))
 	}
 	return levelForm{s.Level}, err
 }
@@ -77,7 +78,7 @@ func (a *API) deleteConfig(r *request) (any, error) {
 func (a *API) getMode(r *request) (any, error) {
 	s, err := r.settings()
 	if err == nil && s.Mode == "" {
-		err = failed(codeNoMode, "Subject '%s' does not have subject-level mode configured", cut(r.Param("subject")))
+		err = failed(codeNoMode, "Subject '%s' does not have subject-level mode configured", web.Cut(r.Param("subject")))
 	}
 	return modeForm{s.Mode}, err
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/lazaret/lazaret/internal/catalog"
+	"github.com/lazaret/lazaret/internal/web"
 	"github.com/lazaret/lazaret/schemas"
 )
 
@@ -158,7 +159,7 @@ func (a *API) one(r *request, deleted bool) (schemas.Version, error) {
 	case text == "latest" || err == nil && number == -1:
 		number = 0
 	case err != nil || number < 1 || number > 1<<31-1:
-		return schemas.Version{}, failed(codeInvalidVersion, "The specified version '%s' is not a valid version id. Allowed values are between [1, 2^31-1] and the string \"latest\"", cut(text))
+		return schemas.Version{}, failed(codeInvalidVersion, "The specified version '%s' is not a valid version id. Allowed values are between [1, 2^31-1] and the string \"latest\"", web.Cut(text))
 	}
 	v, err := a.store().Get(r.Context(), subject, number)
 	if err == nil && (v.Live() || deleted) {
@@ -273,9 +274,9 @@ func (a *API) deleteSubject(r *request) (any, error) {
 	live := numbers(list, schemas.Version.Live)
 	switch {
 	case permanent && len(live) > 0:
-		return nil, failed(codeSubjectNotSoftDeleted, "Subject '%s' was not deleted first before being permanently deleted", cut(subject))
+		return nil, failed(codeSubjectNotSoftDeleted, "Subject '%s' was not deleted first before being permanently deleted", web.Cut(subject))
 	case !permanent && len(live) == 0:
-		return nil, failed(codeSubjectSoftDeleted, "Subject '%s' was soft deleted. Set permanent=true to delete permanently", cut(subject))
+		return nil, failed(codeSubjectSoftDeleted, "Subject '%s' was soft deleted. Set permanent=true to delete permanently", web.Cut(subject))
 	case permanent:
 		live = numbers(list, func(schemas.Version) bool { return true })
 	}
