@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/lazaret/lazaret/internal/jsonread"
 )
 
 // dispatch leads from a node with a choice to one without it, where a look at the value
@@ -108,7 +110,7 @@ func (p *parts) byTag(s *jsonschema.Schema, keyword string, branches []*jsonsche
 		if !ok {
 			return nil
 		}
-		d.of[text] = p.merged(s, keyword, branches[u.branch[string(appendCanonical(nil, v))]])
+		d.of[text] = p.merged(s, keyword, branches[u.branch[string(jsonread.AppendKey(nil, v))]])
 	}
 	return d
 }

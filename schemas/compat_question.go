@@ -130,21 +130,17 @@ func keywordOf(r lazaret.Reason) (d dropped) {
 		d.pointer, d.keyword = r.SchemaPath, "false"
 	}
 	// What stands below one of these refuses more if it says less: leave that out whole.
-	path := tokens(strings.TrimPrefix(d.pointer, rootURL+"#"))
+	if !strings.HasPrefix(d.pointer, "/") {
+		return d // in another document
+	}
+	path := tokens(d.pointer)
 	for i, token := range path {
 		named := i > 0 && keywordShapes[path[i-1]] == holdsMap && (i < 2 || keywordShapes[path[i-2]] != holdsMap)
-		if !named && (token == "oneOf" || token == "not" || token == "if") && strings.HasPrefix(d.pointer, "/") {
-			return dropped{pointer: pointerOf(path[:i]), keyword: token}
+		if !named && (token == "oneOf" || token == "not" || token == "if") {
+			return dropped{pointer: jsonread.Pointer(path[:i]...), keyword: token}
 		}
 	}
 	return d
-}
-
-func pointerOf(path []string) (pointer string) {
-	for _, token := range path {
-		pointer += "/" + escape(token)
-	}
-	return pointer
 }
 
 // drop takes keywords out of the nodes that say them.
@@ -194,12 +190,18 @@ func index(token string, n int) (int, bool) {
 	return i, token != "" && i < n
 }
 
+// leadsTo is the document that a reason's path leads into, nil if the schema has none such,
+// and the pointer in it.
+func (s *Schema) leadsTo(path string) (*document, string) {
+	if url, pointer, ok := strings.Cut(path, "#"); ok && strings.HasPrefix(path, scheme) {
+		return s.source.documents[url], pointer
+	}
+	return s.source.documents[rootURL], path
+}
+
 // at is the value at a path of a reason.
 func (s *Schema) at(path string) json.RawMessage {
-	doc, pointer := s.source.documents[rootURL], path
-	if url, ptr, ok := strings.Cut(path, "#"); ok && strings.HasPrefix(path, scheme) {
-		doc, pointer = s.source.documents[url], ptr
-	}
+	doc, pointer := s.leadsTo(path)
 	if doc == nil {
 		return nil
 	}
@@ -215,10 +217,7 @@ var ofParent = []string{"required", "additionalProperties", "unevaluatedProperti
 // the schema that is put on the place of the event, else at the pointer where the other
 // schema has it, if that is no definition that something else may lead to.
 func (s *Schema) keyword(path, place string) json.RawMessage {
-	doc, pointer := s.source.documents[rootURL], path
-	if url, ptr, ok := strings.Cut(path, "#"); ok && strings.HasPrefix(path, scheme) {
-		doc, pointer = s.source.documents[url], ptr
-	}
+	doc, pointer := s.leadsTo(path)
 	parent, name := cutLast(pointer)
 	if slices.Contains(ofParent, name) {
 		place, _ = cutLast(place)

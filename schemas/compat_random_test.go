@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"runtime"
 	"slices"
 	"strconv"
@@ -55,19 +54,11 @@ func (c *comparedPairs) String() string {
 // "Compatible" holds for every event that is found, and every witness is one.
 func TestCompareIsSound(t *testing.T) {
 	want, first, workers := ordinaryAttacks/raceShare, uint64(0), 1
-	if long := os.Getenv(comparisonsVariable); long != "" {
-		n, err := strconv.Atoi(long)
-		if err != nil {
-			t.Fatalf("%s: %v", comparisonsVariable, err)
-		}
+	if n, set := asked(t, comparisonsVariable); set {
 		want, workers = n, runtime.GOMAXPROCS(0)
 	}
-	if from := os.Getenv(firstVariable); from != "" {
-		n, err := strconv.ParseUint(from, 10, 64)
-		if err != nil {
-			t.Fatalf("%s: %v", firstVariable, err)
-		}
-		first = n
+	if n, set := asked(t, firstVariable); set {
+		first = uint64(n)
 	}
 	total := &comparedPairs{doubts: map[string]int{}}
 	var (

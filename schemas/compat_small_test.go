@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"strconv"
 	"testing"
 )
@@ -35,11 +34,7 @@ func smallWorlds() []world {
 // In worlds that are small enough to look at every value, no "compatible" is wrong.
 func TestCompareInSmallWorlds(t *testing.T) {
 	pairs := 4_000 / raceShare
-	if long := os.Getenv(smallVariable); long != "" {
-		n, err := strconv.Atoi(long)
-		if err != nil {
-			t.Fatalf("%s: %v", smallVariable, err)
-		}
+	if n, set := asked(t, smallVariable); set {
 		pairs = n
 	}
 	for _, w := range smallWorlds() {

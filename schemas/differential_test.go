@@ -4,11 +4,9 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"reflect"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -74,19 +72,11 @@ func (t *tally) String() string {
 
 func TestDifferential(t *testing.T) {
 	want, first, workers := ordinaryPairs/raceShare, uint64(0), 1
-	if long := os.Getenv(pairsVariable); long != "" {
-		n, err := strconv.Atoi(long)
-		if err != nil {
-			t.Fatalf("%s: %v", pairsVariable, err)
-		}
+	if n, set := asked(t, pairsVariable); set {
 		want, workers = n, runtime.GOMAXPROCS(0)
 	}
-	if from := os.Getenv(firstVariable); from != "" {
-		n, err := strconv.ParseUint(from, 10, 64)
-		if err != nil {
-			t.Fatalf("%s: %v", firstVariable, err)
-		}
-		first = n
+	if n, set := asked(t, firstVariable); set {
+		first = uint64(n)
 	}
 	total := runDifferential(t, want, first, workers)
 	t.Log(total)

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
+
+	"github.com/lazaret/lazaret/internal/jsonread"
 )
 
 // schemaMaker makes random schemas of all the keywords that the checker knows, and of some
@@ -274,7 +276,7 @@ func (g *schemaMaker) values(n int) []any {
 func unrepeated(list []any) []any {
 	seen, out := map[string]bool{}, list[:0]
 	for _, v := range list {
-		if key := string(appendCanonical(nil, v)); !seen[key] {
+		if key := string(jsonread.AppendKey(nil, v)); !seen[key] {
 			seen[key] = true
 			out = append(out, v)
 		}

@@ -4,6 +4,8 @@ import (
 	"hash/maphash"
 	"math/bits"
 	"slices"
+
+	"github.com/lazaret/lazaret/internal/jsonread"
 )
 
 // distinct reports whether no two items of the array at [start, end), which is
@@ -29,7 +31,7 @@ func (m *machine) distinct(start, end int) bool {
 	if sure {
 		return true
 	}
-	_, _, found := firstDuplicate(m.decode(start, end).([]any))
+	_, _, found := jsonread.Repeated(m.decode(start, end).([]any))
 	return !found
 }
 

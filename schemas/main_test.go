@@ -2,6 +2,7 @@ package schemas
 
 import (
 	"os"
+	"strconv"
 	"testing"
 )
 
@@ -12,4 +13,18 @@ func TestMain(m *testing.M) {
 		os.Exit(RunTrial(os.Stdin, os.Stdout))
 	}
 	os.Exit(m.Run())
+}
+
+// asked is the whole number, 0 or more, that a variable of the environment says, if it is set.
+func asked(t *testing.T, variable string) (n int, set bool) {
+	t.Helper()
+	text := os.Getenv(variable)
+	if text == "" {
+		return 0, false
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 {
+		t.Fatalf("%s is %q: a whole number is asked for", variable, text)
+	}
+	return n, true
 }

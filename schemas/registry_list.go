@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/lazaret/lazaret/internal/db"
+	"github.com/lazaret/lazaret/internal/jsonread"
 )
 
 // Subject is what there is of one subject.
@@ -157,7 +158,7 @@ func Hash(document []byte) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	sum := sha256.Sum256(appendCanonical(nil, doc.value))
+	sum := sha256.Sum256(jsonread.AppendKey(nil, doc.value))
 	return hex.EncodeToString(sum[:]), nil
 }
 

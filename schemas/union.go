@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/lazaret/lazaret/internal/jsonread"
 )
 
 // union is a oneOf or anyOf whose branches a property tells apart: its discriminator.
@@ -65,7 +67,7 @@ func (u *union) add(all []facts) bool {
 		}
 		u.required = u.required && f.required[u.property]
 		for _, v := range values {
-			key := string(appendCanonical(nil, v))
+			key := string(jsonread.AppendKey(nil, v))
 			if other, taken := u.branch[key]; taken && other != i {
 				return false
 			} else if !taken {
@@ -97,7 +99,7 @@ func (u *union) pick(v any) (branch int, known bool) {
 			return -1, true
 		}
 	}
-	if branch, ok = u.branch[string(appendCanonical(nil, tag))]; !ok {
+	if branch, ok = u.branch[string(jsonread.AppendKey(nil, tag))]; !ok {
 		branch = -1
 	}
 	return branch, true

@@ -1,6 +1,10 @@
 package contain
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/lazaret/lazaret/internal/jsonread"
+)
 
 // disjoint says whether two nodes plainly accept no value of a kind both: by their types,
 // or because they want different values at the same required property. False means nothing.
@@ -35,7 +39,7 @@ func (s *solver) findDisjoint(a, b *Node, kind Types) bool {
 	}
 	if va.values != nil && vb.values != nil {
 		return !slices.ContainsFunc(va.values, func(v any) bool {
-			return kindOf(v) == kind && slices.ContainsFunc(vb.values, func(w any) bool { return equal(v, w) })
+			return kindOf(v) == kind && slices.ContainsFunc(vb.values, func(w any) bool { return jsonread.Equal(v, w) })
 		})
 	}
 	if kind != Object {
@@ -43,7 +47,7 @@ func (s *solver) findDisjoint(a, b *Node, kind Types) bool {
 	}
 	for name, x := range va.tags {
 		if y, ok := vb.tags[name]; ok && (va.required[name] || vb.required[name]) &&
-			!slices.ContainsFunc(x, func(v any) bool { return slices.ContainsFunc(y, func(w any) bool { return equal(v, w) }) }) {
+			!slices.ContainsFunc(x, func(v any) bool { return slices.ContainsFunc(y, func(w any) bool { return jsonread.Equal(v, w) }) }) {
 			return true // the property is there, and has to be two things
 		}
 	}

@@ -18,10 +18,9 @@ type fact struct {
 type op uint8
 
 const (
-	opLit op = iota // a literal, of the value itself
-	opNever
-	opNotValues // the value is none of node.Values
-	opOpaque    // node is opaque
+	opLit       op = iota // a literal, of the value itself
+	opNotValues           // the value is none of node.Values
+	opOpaque              // node is opaque
 
 	// Strings.
 	opPattern // node.Pattern; or not

@@ -3,6 +3,8 @@ package contain
 import (
 	"math/bits"
 	"slices"
+
+	"github.com/lazaret/lazaret/internal/jsonread"
 )
 
 // itemGoal is what the nodes of the leaf say of the item at an index.
@@ -256,16 +258,13 @@ func (t *try) differ(list []any) outcome {
 	unclear := doubt("uniqueItems", "whether there are enough different items could not be decided")
 	at := map[string]int{}
 	for i := range list {
-		key, err := valueKey(list[i])
-		if err != nil {
-			return unclear
-		}
+		key := string(jsonread.AppendKey(nil, list[i]))
 		other, equal := at[key]
 		if equal {
-			taken, ok := t.s.oneOfValues(slices.Clone(list[:i]))
-			if !ok || !t.s.budget.use(i) {
+			if !t.s.budget.use(i) {
 				return overBudget
 			}
+			taken := t.s.oneOfValues(slices.Clone(list[:i]))
 			moved := i
 			o := t.s.solve(with(t.goal(i), negative(taken)))
 			if o.verdict == isEmpty && !t.exhausted(list[:i], i) {
@@ -282,10 +281,7 @@ func (t *try) differ(list []any) outcome {
 				at[key] = i
 			}
 			list[moved] = o.value
-			if key, err = valueKey(o.value); err != nil {
-				return unclear
-			}
-			at[key] = moved
+			at[string(jsonread.AppendKey(nil, o.value))] = moved
 			continue
 		}
 		at[key] = i
@@ -306,8 +302,7 @@ func (t *try) exhausted(before []any, next int) bool {
 	if len(same) == 0 {
 		return false
 	}
-	taken, ok := t.s.oneOfValues(same)
-	return ok && t.s.solve(with(goal, negative(taken))).verdict == isEmpty
+	return t.s.solve(with(goal, negative(t.s.oneOfValues(same)))).verdict == isEmpty
 }
 
 // fillPair finds the items where two are to be equal.

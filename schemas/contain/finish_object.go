@@ -36,7 +36,7 @@ func (lf *leaf) known() []string {
 	}
 	for _, f := range lf.object.some {
 		if f.class.besides != nil {
-			names = append(names, sortedNames(f.class.besides.Properties)...)
+			names = slices.AppendSeq(names, maps.Keys(f.class.besides.Properties))
 		}
 	}
 	slices.Sort(names)
@@ -133,7 +133,7 @@ func (s *solver) cells(lf *leaf, class *nameClass, lits []lit, known []string) (
 	if class != nil {
 		m.class(class)
 		if class.besides != nil {
-			known = slices.Concat(known, sortedNames(class.besides.Properties))
+			known = slices.Concat(known, slices.Sorted(maps.Keys(class.besides.Properties)))
 			slices.Sort(known)
 			known = slices.Compact(known)
 		}
@@ -239,11 +239,7 @@ func (s *solver) freshName(lits []lit, patterns []*Pattern, matched map[string]b
 		for i, name := range known {
 			values[i] = name
 		}
-		taken, ok := s.oneOfValues(values)
-		if !ok {
-			return doubt("propertyNames", "the names could not be told apart")
-		}
-		goal = append(goal, negative(taken))
+		goal = append(goal, negative(s.oneOfValues(values)))
 	}
 	return s.solveKinds(normal(goal), String)
 }

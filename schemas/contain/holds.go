@@ -5,6 +5,8 @@ import (
 	"math/big"
 	"slices"
 	"unicode/utf8"
+
+	"github.com/lazaret/lazaret/internal/jsonread"
 )
 
 // kindOf is the kind of a value.
@@ -32,34 +34,6 @@ func rat(v json.Number) *big.Rat {
 	return r
 }
 
-// equal is the equality of JSON Schema: numbers by value, objects whatever their order.
-func equal(a, b any) bool {
-	switch a := a.(type) {
-	case json.Number:
-		b, ok := b.(json.Number)
-		return ok && (a == b || rat(a).Cmp(rat(b)) == 0)
-	case []any:
-		b, ok := b.([]any)
-		return ok && slices.EqualFunc(a, b, equal)
-	case map[string]any:
-		b, ok := b.(map[string]any)
-		if !ok || len(a) != len(b) {
-			return false
-		}
-		for name, v := range a {
-			if w, ok := b[name]; !ok || !equal(v, w) {
-				return false
-			}
-		}
-		return true
-	}
-	switch b.(type) {
-	case []any, map[string]any:
-		return false
-	}
-	return a == b
-}
-
 // Holds evaluates a node: whether it accepts the value. The nesting of in-place schemas is
 // finite, since no reference leads back to itself without a step into the value (that is
 // opaque).
@@ -71,7 +45,7 @@ func (n *Node) Holds(v any) bool {
 	if n.Never || !n.allows(kind) {
 		return false
 	}
-	if n.Values != nil && !slices.ContainsFunc(n.Values, func(w any) bool { return equal(v, w) }) {
+	if n.Values != nil && !slices.ContainsFunc(n.Values, func(w any) bool { return jsonread.Equal(v, w) }) {
 		return false
 	}
 	return n.holdsKind(v) && n.holdsInPlace(v)
@@ -155,8 +129,10 @@ func (n *Node) holdsArray(list []any) bool {
 	if len(list) < n.MinItems || n.MaxItems >= 0 && len(list) > n.MaxItems {
 		return false
 	}
-	if n.Unique && repeated(list) {
-		return false
+	if n.Unique {
+		if _, _, found := jsonread.Repeated(list); found {
+			return false
+		}
 	}
 	for i, item := range list {
 		if sub := n.item(i); sub != nil && !sub.Holds(item) {
@@ -173,18 +149,6 @@ func (n *Node) holdsArray(list []any) bool {
 		}
 	}
 	return matched >= n.MinContains && (n.MaxContains < 0 || matched <= n.MaxContains)
-}
-
-func repeated(list []any) bool {
-	seen := make(map[string]bool, len(list))
-	for _, item := range list {
-		key, err := valueKey(item)
-		if err != nil || seen[key] {
-			return true
-		}
-		seen[key] = true
-	}
-	return false
 }
 
 // item is the schema of the item at an index; nil allows everything.

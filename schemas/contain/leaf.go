@@ -3,6 +3,8 @@ package contain
 import (
 	"maps"
 	"slices"
+
+	"github.com/lazaret/lazaret/internal/jsonread"
 )
 
 // leaf is what is asserted of a value of one kind, on one way through the disjunctions.
@@ -71,7 +73,7 @@ func (lf *leaf) restrict(list []any) {
 	}
 	var both []any
 	for _, v := range from {
-		if kindOf(v) == lf.kind && (!lf.listed || slices.ContainsFunc(list, func(w any) bool { return equal(v, w) })) {
+		if kindOf(v) == lf.kind && (!lf.listed || slices.ContainsFunc(list, func(w any) bool { return jsonread.Equal(v, w) })) {
 			both = append(both, v)
 		}
 	}
@@ -101,8 +103,6 @@ func (s *solver) apply(lf *leaf, f fact) bool {
 	switch f.op {
 	case opLit:
 		return s.applyLit(lf, f.lit)
-	case opNever:
-		return false
 	case opNotValues:
 		for _, v := range f.node.Values {
 			if kindOf(v) == lf.kind {
@@ -152,7 +152,7 @@ func (s *solver) leaveOut(lf *leaf, n *Node, v any) {
 		names := NewNode()
 		names.Properties = make(map[string]*Node, len(v))
 		var alts [][]fact
-		for _, name := range sortedNames(v) {
+		for _, name := range slices.Sorted(maps.Keys(v)) {
 			names.Properties[name] = nil
 			alts = append(alts, []fact{{op: opAbsent, name: name}}, []fact{{op: opPresent, name: name, lits: s.not(v[name])}})
 		}
@@ -167,11 +167,7 @@ func (s *solver) leaveOut(lf *leaf, n *Node, v any) {
 
 // not are literals of the values other than one.
 func (s *solver) not(v any) []lit {
-	n, ok := s.oneOfValues([]any{v})
-	if !ok {
-		return nil
-	}
-	return []lit{negative(n)}
+	return []lit{negative(s.oneOfValues([]any{v}))}
 }
 
 func (n *numbers) apply(f fact) bool {

@@ -49,9 +49,6 @@ type Node struct {
 	// asked about single values then.
 	Opaque  string
 	Accepts func(v any) bool
-	// Same, of an opaque node, is what nodes that mean the same have in common; "" is like
-	// no other.
-	Same string
 
 	id    int      // of all nodes that mean the same, once prepared
 	names []string // of Properties, sorted

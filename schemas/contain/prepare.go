@@ -1,11 +1,12 @@
 package contain
 
 import (
-	"encoding/json"
-	"fmt"
+	"maps"
 	"math/big"
 	"slices"
 	"strconv"
+
+	"github.com/lazaret/lazaret/internal/jsonread"
 )
 
 // prepare gives every node that is reached from the roots the number of its class: nodes
@@ -14,16 +15,14 @@ import (
 //
 // The classes are the coarsest that agree with what each node says itself and with the
 // classes of the nodes that it names: the partition refinement of automata (Moore, 1956).
-func prepare(roots ...*Node) (classes []*Node, err error) {
+func prepare(roots ...*Node) (classes []*Node) {
 	all := reach(roots)
 	own := make([]string, len(all))
 	class := make([]int, len(all))
 	at := make(map[*Node]int, len(all))
 	for i, n := range all {
 		at[n] = i
-		if own[i], err = n.signature(i); err != nil {
-			return nil, err
-		}
+		own[i] = n.signature(i)
 	}
 	count := number(own, class)
 	keys := make([]string, len(all))
@@ -52,7 +51,7 @@ func prepare(roots ...*Node) (classes []*Node, err error) {
 	for _, n := range all {
 		n.children(func(sub **Node) { *sub = classes[(*sub).id] })
 	}
-	return classes, nil
+	return classes
 }
 
 // reach lists the nodes that are reached from the roots, the roots first.
@@ -69,11 +68,7 @@ func reach(roots []*Node) (all []*Node) {
 	}
 	for i := 0; i < len(all); i++ {
 		n := all[i]
-		n.names = make([]string, 0, len(n.Properties))
-		for name := range n.Properties {
-			n.names = append(n.names, name)
-		}
-		slices.Sort(n.names)
+		n.names = slices.Sorted(maps.Keys(n.Properties))
 		n.children(func(sub **Node) { add(*sub) })
 	}
 	return all
@@ -94,8 +89,8 @@ func number(keys []string, class []int) int {
 }
 
 // signature is what a node says itself, without the nodes that it names but with their
-// number. An opaque node is like no other, unless it says which are the same.
-func (n *Node) signature(i int) (string, error) {
+// number. An opaque node is like no other.
+func (n *Node) signature(i int) string {
 	b := make([]byte, 0, 64)
 	mark := func(letter byte, v int, blank int) {
 		if v != blank {
@@ -111,9 +106,7 @@ func (n *Node) signature(i int) (string, error) {
 			b = strconv.AppendQuote(slices.Grow(b, len(s)+8), s) // by itself it would grow by no more than it needs
 		}
 	}
-	if n.Opaque != "" && n.Same != "" {
-		texts('S', n.Same)
-	} else if n.Opaque != "" {
+	if n.Opaque != "" {
 		mark('O', i, -1)
 	}
 	if n.Never {
@@ -149,11 +142,7 @@ func (n *Node) signature(i int) (string, error) {
 	if n.Values != nil {
 		list := make([]string, len(n.Values))
 		for i, v := range n.Values {
-			key, err := valueKey(v)
-			if err != nil {
-				return "", err
-			}
-			list[i] = key
+			list[i] = string(jsonread.AppendKey(nil, v))
 		}
 		slices.Sort(list)
 		b = append(b, 'v')
@@ -179,59 +168,5 @@ func (n *Node) signature(i int) (string, error) {
 			b = append(b, '+')
 		}
 	}
-	return string(b), nil
-}
-
-// valueKey is the same text for values that are equal in the sense of JSON Schema.
-func valueKey(v any) (string, error) {
-	b, err := appendKey(nil, v)
-	return string(b), err
-}
-
-func appendKey(b []byte, v any) ([]byte, error) {
-	switch v := v.(type) {
-	case nil:
-		return append(b, "null"...), nil
-	case bool:
-		return strconv.AppendBool(b, v), nil
-	case string:
-		return strconv.AppendQuote(slices.Grow(b, len(v)+8), v), nil
-	case json.Number:
-		r, ok := new(big.Rat).SetString(v.String())
-		if !ok {
-			return nil, fmt.Errorf("a number that is none")
-		}
-		return append(b, r.RatString()...), nil
-	case []any:
-		b = append(b, '[')
-		for _, item := range v {
-			var err error
-			if b, err = appendKey(b, item); err != nil {
-				return nil, err
-			}
-			b = append(b, ',')
-		}
-		return append(b, ']'), nil
-	case map[string]any:
-		b = append(b, '{')
-		for _, name := range sortedNames(v) {
-			b = append(strconv.AppendQuote(slices.Grow(b, len(name)+8), name), ':')
-			var err error
-			if b, err = appendKey(b, v[name]); err != nil {
-				return nil, err
-			}
-			b = append(b, ',')
-		}
-		return append(b, '}'), nil
-	}
-	return nil, fmt.Errorf("a value of the type %T", v)
-}
-
-func sortedNames[V any](m map[string]V) []string {
-	names := make([]string, 0, len(m))
-	for name := range m {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
+	return string(b)
 }

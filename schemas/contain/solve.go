@@ -3,6 +3,8 @@ package contain
 import (
 	"encoding/binary"
 	"slices"
+
+	"github.com/lazaret/lazaret/internal/jsonread"
 )
 
 // DefaultSteps is the work that a question may take where nothing else is said: about half
@@ -37,18 +39,14 @@ func Except(accepts, refuses *Node, steps int) Answer {
 	if steps == 0 {
 		steps = DefaultSteps
 	}
-	classes, err := prepare(accepts, refuses)
-	if err != nil {
-		return Answer{Verdict: Unknown, Doubt: Doubt{Construct: "schema", Message: err.Error()}}
-	}
 	s := &solver{
-		classes: classes, budget: &budget{steps}, low: final, memo: map[string]*memo{},
+		classes: prepare(accepts, refuses), budget: &budget{steps}, low: final, memo: map[string]*memo{},
 		pairs: map[pairKey]bool{}, views: map[int]*view{}, made: map[string]int32{},
 	}
-	for _, n := range classes {
+	for _, n := range s.classes {
 		s.plain = append(s.plain, n.isPlain())
 	}
-	goal := normal([]lit{positive(classes[accepts.id]), negative(classes[refuses.id])})
+	goal := normal([]lit{positive(s.classes[accepts.id]), negative(s.classes[refuses.id])})
 	o := s.solve(goal)
 	if s.budget.spent() && o.verdict != isFound {
 		o = overBudget
@@ -218,19 +216,15 @@ func (s *solver) make(key string, build func() *Node) *Node {
 }
 
 // oneOfValues is the node that accepts some values alone: none, if there are none.
-func (s *solver) oneOfValues(values []any) (*Node, bool) {
+func (s *solver) oneOfValues(values []any) *Node {
 	if values == nil {
 		values = []any{}
 	}
-	key, err := valueKey(values)
-	if err != nil {
-		return nil, false
-	}
-	return s.make("values "+key, func() *Node {
+	return s.make("values "+string(jsonread.AppendKey(nil, values)), func() *Node {
 		n := NewNode()
 		n.Values = values
 		return n
-	}), true
+	})
 }
 
 // matching is the node that accepts the strings which match a pattern.

@@ -10,7 +10,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/lazaret/lazaret/internal/jsonread"
@@ -160,7 +159,7 @@ func raw(v any) json.RawMessage {
 
 // schema compares two schemas, each an object or a boolean.
 func (w *walk) schema(old, next any, a at) {
-	if equal(old, next) {
+	if jsonread.Equal(old, next) {
 		return
 	}
 	if old == false || next == false {
@@ -171,7 +170,7 @@ func (w *walk) schema(old, next any, a at) {
 	done := w.unions(o, n, a)
 	for _, keyword := range union(o, n) {
 		x, y := value(o, keyword), value(n, keyword)
-		if !equal(x, y) && !slices.Contains(done, keyword) {
+		if !jsonread.Equal(x, y) && !slices.Contains(done, keyword) {
 			w.keyword(keyword, x, y, o, n, a)
 		}
 	}
@@ -282,5 +281,3 @@ func list(v any) []any {
 	l, _ := v.([]any)
 	return l
 }
-
-func index(i int) string { return strconv.Itoa(i) }

@@ -3,8 +3,11 @@ package diff
 import (
 	"encoding/json"
 	"fmt"
+	"math/big"
 	"slices"
 	"strings"
+
+	"github.com/lazaret/lazaret/internal/jsonread"
 )
 
 // types compares the keyword type. An integer is a number.
@@ -86,7 +89,7 @@ func (w *walk) enum(old, next any, a at) {
 // missing is what is in all and not in others.
 func missing(all, others []any) (rest []any) {
 	for _, v := range all {
-		if !slices.ContainsFunc(others, func(o any) bool { return equal(v, o) }) {
+		if !slices.ContainsFunc(others, func(o any) bool { return jsonread.Equal(v, o) }) {
 			rest = append(rest, v)
 		}
 	}
@@ -124,11 +127,19 @@ func (w *walk) bound(keyword string, old, next any, up Effect, a at) {
 		w.note(a, keyword, Tightened, old, next, "%s added: %s", keyword, y)
 	case !okY:
 		w.note(a, keyword, Loosened, old, next, "%s removed, was %s", keyword, x)
-	case compare(x, y) < 0:
+	case less(x, y):
 		w.note(a, keyword, up, old, next, "%s raised from %s to %s", keyword, x, y)
 	default:
 		w.note(a, keyword, opposite(up), old, next, "%s lowered from %s to %s", keyword, x, y)
 	}
+}
+
+// less says whether one number is below another. Numbers of schemas that compile have
+// bounded exponents, so that both can be told exactly.
+func less(a, b json.Number) bool {
+	x, okX := new(big.Rat).SetString(string(a))
+	y, okY := new(big.Rat).SetString(string(b))
+	return okX && okY && x.Cmp(y) < 0
 }
 
 func opposite(e Effect) Effect {
@@ -170,7 +181,7 @@ func (w *walk) properties(old, next, o, n map[string]any, a at) {
 		x, y := value(old, name), value(next, name)
 		sub := a.below("properties", name).in(name)
 		switch {
-		case equal(x, y):
+		case jsonread.Equal(x, y):
 		case x == any(absent{}):
 			effect := opened(o, y, "additionalProperties", "unevaluatedProperties")
 			if needs(n, name) && !needs(o, name) {

@@ -1,9 +1,10 @@
 package diff
 
 import (
-	"encoding/json"
-	"math/big"
 	"slices"
+	"strconv"
+
+	"github.com/lazaret/lazaret/internal/jsonread"
 )
 
 // named compares schemas by name that hold for some members.
@@ -23,7 +24,7 @@ func (w *walk) named(keyword string, old, next map[string]any, a at) {
 // either compares schemas of which one may be absent, which is as if it were true.
 func (w *walk) either(keyword string, old, next any, a at) {
 	switch {
-	case equal(old, next):
+	case jsonread.Equal(old, next):
 	case old == any(absent{}):
 		w.note(a, keyword, Tightened, old, next, "%s added: %s", keyword, describe(next))
 	case next == any(absent{}):
@@ -40,7 +41,7 @@ func (w *walk) definitions(keyword string, old, next map[string]any, a at) {
 		sub := a.below(keyword, name)
 		sub.place, sub.sense = keyword+"/"+name, 1
 		switch {
-		case equal(x, y):
+		case jsonread.Equal(x, y):
 		case x == any(absent{}):
 			w.note(sub, keyword, None, x, y, "new definition: %s", describe(y))
 		case y == any(absent{}):
@@ -75,13 +76,13 @@ func (w *walk) branches(keyword string, old, next []any, a at, named ...string) 
 	}
 	both, gone, added := pairs(old, next, x, y)
 	for _, p := range both {
-		w.schema(old[p[0]], next[p[1]], a.below(is, index(p[1])).under(is+" "+index(p[1])))
+		w.schema(old[p[0]], next[p[1]], a.below(is, strconv.Itoa(p[1])).under(is+" "+strconv.Itoa(p[1])))
 	}
 	for _, i := range added {
-		w.note(a.below(is, index(i)).under(is+" "+index(i)), is, more, absent{}, next[i], "new branch of %s: %s", is, describe(next[i]))
+		w.note(a.below(is, strconv.Itoa(i)).under(is+" "+strconv.Itoa(i)), is, more, absent{}, next[i], "new branch of %s: %s", is, describe(next[i]))
 	}
 	for _, i := range gone {
-		w.note(a.below(was, index(i)).under(was+" "+index(i)), was, fewer, old[i], absent{}, "branch of %s removed: %s", was, describe(old[i]))
+		w.note(a.below(was, strconv.Itoa(i)).under(was+" "+strconv.Itoa(i)), was, fewer, old[i], absent{}, "branch of %s removed: %s", was, describe(old[i]))
 	}
 }
 
@@ -89,8 +90,8 @@ func (w *walk) branches(keyword string, old, next []any, a at, named ...string) 
 func left(all, others []any) (rest []int) {
 	taken := make([]bool, len(others))
 	for i, v := range all {
-		j := slices.IndexFunc(others, func(o any) bool { return equal(v, o) })
-		for j >= 0 && j < len(others) && (taken[j] || !equal(v, others[j])) {
+		j := slices.IndexFunc(others, func(o any) bool { return jsonread.Equal(v, o) })
+		for j >= 0 && j < len(others) && (taken[j] || !jsonread.Equal(v, others[j])) {
 			j++
 		}
 		if j < 0 || j == len(others) {
@@ -108,7 +109,7 @@ func left(all, others []any) (rest []int) {
 func (w *walk) tuple(keyword, rest string, o, n map[string]any, a at) {
 	old, next := list(o[keyword]), list(n[keyword])
 	for i := range max(len(old), len(next)) {
-		sub := a.below(keyword, index(i)).in(index(i))
+		sub := a.below(keyword, strconv.Itoa(i)).in(strconv.Itoa(i))
 		switch {
 		case i >= len(old):
 			w.note(sub, keyword, opened(o, next[i], rest, "unevaluatedItems"), absent{}, next[i], "%s added: %s", keyword, describe(next[i]))
@@ -181,41 +182,4 @@ func (w *walk) condition(keyword string, old, next any, o, n map[string]any, a a
 		}
 	}
 	w.either(keyword, old, next, sub)
-}
-
-// equal compares JSON values; numbers by what they are, not by how they are written.
-func equal(a, b any) bool {
-	switch x := a.(type) {
-	case map[string]any:
-		y, ok := b.(map[string]any)
-		if !ok || len(x) != len(y) {
-			return false
-		}
-		for name, v := range x {
-			if other, ok := y[name]; !ok || !equal(v, other) {
-				return false
-			}
-		}
-		return true
-	case []any:
-		y, ok := b.([]any)
-		return ok && slices.EqualFunc(x, y, equal)
-	case json.Number:
-		y, ok := b.(json.Number)
-		return ok && (x == y || compare(x, y) == 0)
-	}
-	switch b.(type) {
-	case map[string]any, []any:
-		return false
-	}
-	return a == b
-}
-
-func compare(a, b json.Number) int {
-	x, okX := new(big.Rat).SetString(string(a))
-	y, okY := new(big.Rat).SetString(string(b))
-	if !okX || !okY {
-		return -1
-	}
-	return x.Cmp(y)
 }

@@ -3,6 +3,8 @@ package diff
 import (
 	"slices"
 	"strings"
+
+	"github.com/lazaret/lazaret/internal/jsonread"
 )
 
 // maxApart is the most branches that are each held against each other one.
@@ -51,7 +53,7 @@ func alone(single, several map[string]any, keyword string) (schema map[string]an
 		if name != keyword && !asserts(name) {
 			continue
 		}
-		if name != keyword && !equal(v, value(single, name)) {
+		if name != keyword && !jsonread.Equal(v, value(single, name)) {
 			return nil, nil
 		}
 	}
@@ -62,7 +64,7 @@ func alone(single, several map[string]any, keyword string) (schema map[string]an
 			keywords = append(keywords, name)
 		}
 	}
-	isBranch := func(branch any) bool { return equal(any(schema), any(assertions(branch))) }
+	isBranch := func(branch any) bool { return jsonread.Equal(any(schema), any(assertions(branch))) }
 	if len(schema) == 0 || !slices.ContainsFunc(list(several[keyword]), isBranch) {
 		return nil, nil
 	}
@@ -178,7 +180,7 @@ func pairs(old, next []any, x, y []int) (both [][2]int, gone, added []int) {
 		pair(func(any, any) bool { return true })
 		return both, gone, y
 	}
-	pair(func(x, y any) bool { return equal(any(assertions(x)), any(assertions(y))) })
+	pair(func(x, y any) bool { return jsonread.Equal(any(assertions(x)), any(assertions(y))) })
 	pair(func(x, y any) bool { return !differ(x, y, 0) })
 	return both, gone, y
 }
