@@ -11,6 +11,7 @@ import (
 
 	"github.com/lazaret/lazaret/internal/catalog"
 	"github.com/lazaret/lazaret/internal/config"
+	"github.com/lazaret/lazaret/internal/words"
 	"github.com/lazaret/lazaret/rules"
 	"github.com/lazaret/lazaret/schemas"
 )
@@ -104,7 +105,7 @@ func (e *env) check(ctx context.Context, file string, source contractFiles, o ch
 	}
 	o.judge, o.file, o.versions = contract, file, source.manifest != ""
 	p := e.progress("checking", size)
-	o.report = func(c counts) { p.update(c.Bytes, total, count(c.Quarantined)+" not accepted") }
+	o.report = func(c counts) { p.update(c.Bytes, total, words.Count(c.Quarantined)+" not accepted") }
 	if e.output == "ndjson" {
 		o.lines = e.stdout
 	}
@@ -229,10 +230,10 @@ func (e *env) printChecked(c checked) error {
 		return nil
 	}
 	s := e.style(e.stdout)
-	fmt.Fprintf(e.stdout, "%s, %s in %.2f s: %s accepted, %s quarantined\n", counted(c.Events, "event", "events"), size(c.Bytes), c.Seconds,
-		s.good(count(c.Accepted)), s.bad(count(c.Quarantined)))
+	fmt.Fprintf(e.stdout, "%s, %s in %.2f s: %s accepted, %s quarantined\n", words.Counted(c.Events, "event", "events"), size(c.Bytes), c.Seconds,
+		s.good(words.Count(c.Accepted)), s.bad(words.Count(c.Quarantined)))
 	if c.warned > 0 {
-		fmt.Fprintf(e.stdout, "%s of the accepted %s a warning\n", count(c.warned), map[bool]string{true: "has", false: "have"}[c.warned == 1])
+		fmt.Fprintf(e.stdout, "%s of the accepted %s a warning\n", words.Count(c.warned), map[bool]string{true: "has", false: "have"}[c.warned == 1])
 	}
 	if len(c.Reasons) == 0 {
 		return nil
@@ -241,7 +242,7 @@ func (e *env) printChecked(c checked) error {
 	t := newTable(flex("reason", 26), num("events"), num("first line"), flex("where", 12), flex("message", 20).orBelow())
 	for _, name := range byCount(c.Reasons) {
 		x := c.examples[name]
-		t.add(name, count(c.Reasons[name]), count(x.line), orRoot(x.reason.Path), x.reason.Message)
+		t.add(name, words.Count(c.Reasons[name]), words.Count(x.line), orRoot(x.reason.Path), x.reason.Message)
 	}
 	e.print(t, "")
 	return nil

@@ -14,6 +14,7 @@ import (
 	"github.com/lazaret/lazaret/examples"
 	"github.com/lazaret/lazaret/internal/catalog"
 	"github.com/lazaret/lazaret/internal/client"
+	"github.com/lazaret/lazaret/internal/words"
 	"github.com/lazaret/lazaret/internal/workload"
 )
 
@@ -174,20 +175,20 @@ func (d *demo) start(ctx context.Context) (err error) {
 
 // send posts the generated events and shows the verdicts.
 func (d *demo) send(ctx context.Context) error {
-	d.title("Send %s events of about %s, %d%% of them bad", count(d.cfg.Events), size(int64(d.cfg.Size)), int(d.cfg.Invalid*100+0.5))
-	p := d.env.progress("  sending", count[int64])
+	d.title("Send %s events of about %s, %d%% of them bad", words.Count(d.cfg.Events), size(int64(d.cfg.Size)), int(d.cfg.Invalid*100+0.5))
+	p := d.env.progress("  sending", words.Count[int64])
 	total := int64(d.cfg.Events)
 	events := d.ledger.reader()
 	defer events.Close()
 	result, err := send(ctx, d.client, demoStream, events, sendOptions{batch: 500, bytes: 4 << 20, workers: 4}, func(s sent) {
-		p.update(s.Received, total, count(s.Quarantined)+" quarantined")
+		p.update(s.Received, total, words.Count(s.Quarantined)+" quarantined")
 	})
 	p.clear()
 	if err != nil {
 		return err
 	}
-	d.say("%s events, %s in %.1f s: %s events/s, %s/s", count(result.Received), size(result.Bytes), result.Seconds,
-		count(int64(float64(result.Received)/result.Seconds)), size(int64(float64(result.Bytes)/result.Seconds)))
+	d.say("%s events, %s in %.1f s: %s events/s, %s/s", words.Count(result.Received), size(result.Bytes), result.Seconds,
+		words.Count(int64(float64(result.Received)/result.Seconds)), size(int64(float64(result.Bytes)/result.Seconds)))
 	d.verdicts(result)
 	return nil
 }
@@ -197,10 +198,10 @@ func (d *demo) verdicts(result sent) {
 	fmt.Fprintln(d.stdout)
 	t := newTable(col("verdict"), num("events"), num("share"))
 	share := func(n int64) string { return fmt.Sprintf("%.1f%%", 100*float64(n)/float64(max(result.Received, 1))) }
-	t.add("accepted", count(result.Accepted), share(result.Accepted))
-	t.add("quarantined", count(result.Quarantined), share(result.Quarantined))
+	t.add("accepted", words.Count(result.Accepted), share(result.Accepted))
+	t.add("quarantined", words.Count(result.Quarantined), share(result.Quarantined))
 	for _, name := range byCount(result.Reasons) {
-		t.add("  "+name, count(result.Reasons[name]), share(int64(result.Reasons[name])))
+		t.add("  "+name, words.Count(result.Reasons[name]), share(int64(result.Reasons[name])))
 	}
 	d.table(t)
 }
@@ -218,21 +219,21 @@ func (d *demo) investigate(ctx context.Context) error {
 	t := newTable(num("entries"), flex("reason", 26), flex("where", 12), flex("message", 20))
 	const shown = 6
 	for _, g := range groups[:min(shown, len(groups))] {
-		t.add(count(g.Count), groupReason(g), groupPaths(g), g.Message)
+		t.add(words.Count(g.Count), groupReason(g), groupPaths(g), g.Message)
 	}
 	d.table(t)
 	if n := len(groups) - shown; n > 0 {
-		d.say("… and %s more groups", count(n))
+		d.say("… and %s more groups", words.Count(n))
 	}
 	ev, err := d.evidence(ctx)
 	if err != nil {
 		return err
 	}
 	fmt.Fprintln(d.stdout)
-	d.say("%s refused %s events. In %s of them nothing else is wrong.", d.style.bad(workload.WrongRule), count(ev.refused), count(ev.alone))
+	d.say("%s refused %s events. In %s of them nothing else is wrong.", d.style.bad(workload.WrongRule), words.Count(ev.refused), words.Count(ev.alone))
 	if ev.users > 0 {
 		d.say("Half of those cost less than %s and nine tenths less than %s, and they come from %s users: that is what customers spend. The rule is wrong.",
-			money(ev.median), money(ev.ninth), count(ev.users))
+			money(ev.median), money(ev.ninth), words.Count(ev.users))
 	}
 	return nil
 }
@@ -267,8 +268,8 @@ func (d *demo) release(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		p := d.env.progress("  judging again", count[int64])
-		job, err = d.client.WaitJob(ctx, job.ID, 50*time.Millisecond, func(j client.Job) { p.update(j.Examined, j.Matched, count(j.Passed)+" pass") })
+		p := d.env.progress("  judging again", words.Count[int64])
+		job, err = d.client.WaitJob(ctx, job.ID, 50*time.Millisecond, func(j client.Job) { p.update(j.Examined, j.Matched, words.Count(j.Passed)+" pass") })
 		p.clear()
 		if err != nil {
 			return err
@@ -277,13 +278,13 @@ func (d *demo) release(ctx context.Context) error {
 			return fmt.Errorf("reprocess job %s is %s: %s", job.ID, job.State, job.Error)
 		}
 		if dry {
-			d.say("dry run: of %s entries %s would pass and %s would still fail", count(job.Matched), count(job.Passed), count(job.Failed))
+			d.say("dry run: of %s entries %s would pass and %s would still fail", words.Count(job.Matched), words.Count(job.Passed), words.Count(job.Failed))
 			continue
 		}
 		d.ledger.job = job
 		seconds := job.Finished.Sub(job.Started).Seconds()
-		d.say("released %s entries in %.1f s (%s judged a second); %s still fail:", d.style.good(count(job.Released)), seconds,
-			count(int64(float64(job.Examined)/seconds)), count(job.Failed))
+		d.say("released %s entries in %.1f s (%s judged a second); %s still fail:", d.style.good(words.Count(job.Released)), seconds,
+			words.Count(int64(float64(job.Examined)/seconds)), words.Count(job.Failed))
 		fmt.Fprintln(d.stdout)
 		d.table(codeTable("still fails with", "entries", job.ByCode))
 	}
@@ -311,7 +312,7 @@ func (d *demo) account(ctx context.Context) error {
 			mark = "✗"
 			failed++
 		}
-		t.add(line.what, count(line.want), count(line.got), mark)
+		t.add(line.what, words.Count(line.want), words.Count(line.got), mark)
 	}
 	d.table(t)
 	fmt.Fprintln(d.stdout)

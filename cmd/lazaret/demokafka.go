@@ -18,6 +18,7 @@ import (
 	"github.com/lazaret/lazaret/internal/catalog"
 	"github.com/lazaret/lazaret/internal/client"
 	"github.com/lazaret/lazaret/internal/kafkaio"
+	"github.com/lazaret/lazaret/internal/words"
 )
 
 const (
@@ -176,7 +177,7 @@ func pause(ctx context.Context, d time.Duration) error {
 // produce writes the generated events to the source's topic while the gateway reads it,
 // until it has committed them all, and shows the verdicts.
 func (d *demo) produce(ctx context.Context) error {
-	d.title("Produce %s events of about %s, %d%% of them bad", count(d.cfg.Events), size(int64(d.cfg.Size)), int(d.cfg.Invalid*100+0.5))
+	d.title("Produce %s events of about %s, %d%% of them bad", words.Count(d.cfg.Events), size(int64(d.cfg.Size)), int(d.cfg.Invalid*100+0.5))
 	began := time.Now()
 	seconds, err := d.consumed(ctx)
 	took := time.Since(began).Seconds()
@@ -184,8 +185,8 @@ func (d *demo) produce(ctx context.Context) error {
 		return err
 	}
 	n := int64(d.cfg.Events)
-	d.say("%s events, %s in %.1f s: %s events/s, %s/s", count(n), size(d.ledger.bytes), took,
-		count(int64(float64(n)/took)), size(int64(float64(d.ledger.bytes)/took)))
+	d.say("%s events, %s in %.1f s: %s events/s, %s/s", words.Count(n), size(d.ledger.bytes), took,
+		words.Count(int64(float64(n)/took)), size(int64(float64(d.ledger.bytes)/took)))
 	d.say("from the first produced to the last forwarded and committed; producing alone took %.1f s", seconds)
 	now, err := readings(ctx, d.client)
 	if err != nil {
@@ -212,7 +213,7 @@ func (d *demo) consumed(ctx context.Context) (seconds float64, err error) {
 		cancel()
 		filler.Wait()
 	}()
-	p := d.env.progress("  consuming", count[int64])
+	p := d.env.progress("  consuming", words.Count[int64])
 	defer p.clear()
 	filled := make(chan error, 1)
 	began := time.Now()
@@ -236,7 +237,7 @@ func (d *demo) consumed(ctx context.Context) (seconds float64, err error) {
 			return 0, err
 		}
 		got := now["lazaret_received_total"]
-		p.update(got, total, count(now["lazaret_quarantined_total"])+" quarantined")
+		p.update(got, total, words.Count(now["lazaret_quarantined_total"])+" quarantined")
 		if got != last {
 			last, moved = got, time.Now()
 		}
@@ -244,7 +245,7 @@ func (d *demo) consumed(ctx context.Context) (seconds float64, err error) {
 			return seconds, d.kafka.committed(ctx, total)
 		}
 		if time.Since(moved) > demoStall {
-			return 0, fmt.Errorf("the gateway has taken no event for %v; it has %s of %s", demoStall, count(got), count(total))
+			return 0, fmt.Errorf("the gateway has taken no event for %v; it has %s of %s", demoStall, words.Count(got), words.Count(total))
 		}
 		if err := pause(ctx, 20*time.Millisecond); err != nil {
 			return 0, err
@@ -293,7 +294,7 @@ func (f *flow) committed(ctx context.Context, want int64) error {
 		got += o.Next
 	}
 	if got != want {
-		return fmt.Errorf("%s events were produced, and the group %s has committed %s", count(want), f.group, count(got))
+		return fmt.Errorf("%s events were produced, and the group %s has committed %s", words.Count(want), f.group, words.Count(got))
 	}
 	return nil
 }

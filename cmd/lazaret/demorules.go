@@ -14,6 +14,7 @@ import (
 
 	"github.com/lazaret/lazaret/internal/catalog"
 	"github.com/lazaret/lazaret/internal/client"
+	"github.com/lazaret/lazaret/internal/words"
 	"github.com/lazaret/lazaret/internal/workload"
 	"github.com/lazaret/lazaret/rules"
 )
@@ -77,7 +78,7 @@ func money(amount float64) string {
 	if err != nil {
 		return whole + "." + cents
 	}
-	return count(n) + "." + cents
+	return words.Count(n) + "." + cents
 }
 
 // change is a rule set to be put in place of the one that was read under etag.

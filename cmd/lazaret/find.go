@@ -13,6 +13,7 @@ import (
 
 	"github.com/lazaret/lazaret"
 	"github.com/lazaret/lazaret/internal/client"
+	"github.com/lazaret/lazaret/internal/words"
 )
 
 // maxLooked bounds the entries or jobs that are read to find one by the beginning of its id.
@@ -86,7 +87,7 @@ func find(what, prefix string, page func(cursor string) (ids []string, next stri
 			break
 		}
 		if looked >= maxLooked {
-			return "", usage("%s may be the beginning of more than one %s's id, among more than %s of that time; give the whole id", prefix, what, count(looked))
+			return "", usage("%s may be the beginning of more than one %s's id, among more than %s of that time; give the whole id", prefix, what, words.Count(looked))
 		}
 	}
 	if found == "" {

@@ -6,13 +6,15 @@ import (
 	"testing"
 	"time"
 	"unicode/utf8"
+
+	"github.com/lazaret/lazaret/internal/words"
 )
 
 // clocked is a progress whose time the test moves.
 func clocked(live bool, width int) (*progress, *bytes.Buffer, func(time.Duration)) {
 	var b bytes.Buffer
 	now := time.Unix(1000, 0)
-	p := &progress{w: &b, live: live, width: func() int { return width }, label: "sending", unit: count[int64], now: func() time.Time { return now }}
+	p := &progress{w: &b, live: live, width: func() int { return width }, label: "sending", unit: words.Count[int64], now: func() time.Time { return now }}
 	p.begin()
 	return p, &b, func(d time.Duration) { now = now.Add(d) }
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/lazaret/lazaret/internal/client"
+	"github.com/lazaret/lazaret/internal/words"
 )
 
 func (e *env) quarantineCmd() *cobra.Command {
@@ -175,7 +176,7 @@ func (e *env) printEntry(x client.Entry, judged map[string]rule) error {
 	if x.Version.RuleSet > 0 {
 		row("rule set", fmt.Sprint(x.Version.RuleSet))
 	}
-	row("payload", fmt.Sprintf("%s bytes, %s", count(x.Size), x.ContentType))
+	row("payload", fmt.Sprintf("%s bytes, %s", words.Count(x.Size), x.ContentType))
 	row("judged again", times(x.Attempts))
 	e.print(t, "")
 	for _, r := range x.Reasons {
@@ -245,7 +246,7 @@ beginning of a group's name, which --group takes.`,
 		if err != nil {
 			return err
 		}
-		total := count(len(groups))
+		total := words.Count(len(groups))
 		if more {
 			total = "more than " + total
 		}
@@ -273,7 +274,7 @@ func groupTable(groups []client.Group, now time.Time) *table {
 	t := newTable(col("group"), same("stream"), num("entries"), num("released").ifAny().ifRoom(), col("last seen").ifRoom(),
 		flex("reason", 26), flex("path", 8).orBelow(), flex("message", 24).orBelow())
 	for _, g := range groups {
-		t.add(short(g.Group, shortGroup+1), g.Stream, count(g.Count), count(g.Released), ago(g.LastSeen, now), groupReason(g), groupPaths(g), g.Message)
+		t.add(short(g.Group, shortGroup+1), g.Stream, words.Count(g.Count), words.Count(g.Released), ago(g.LastSeen, now), groupReason(g), groupPaths(g), g.Message)
 	}
 	return t
 }
@@ -318,7 +319,7 @@ they would be. Without a filter it asks for --all.`,
 			if err != nil {
 				return err
 			}
-			e.status("discarding %s", counted(would.Matched, "entry", "entries"))
+			e.status("discarding %s", words.Counted(would.Matched, "entry", "entries"))
 		}
 		d, err := c.Discard(ctx, f, dryRun)
 		if err != nil {
@@ -328,9 +329,9 @@ they would be. Without a filter it asks for --all.`,
 			return e.printJSON(d)
 		}
 		if dryRun {
-			_, err = fmt.Fprintf(e.stdout, "would discard %s\n", counted(d.Matched, "entry", "entries"))
+			_, err = fmt.Fprintf(e.stdout, "would discard %s\n", words.Counted(d.Matched, "entry", "entries"))
 		} else {
-			_, err = fmt.Fprintf(e.stdout, "discarded %s\n", counted(d.Discarded, "entry", "entries"))
+			_, err = fmt.Fprintf(e.stdout, "discarded %s\n", words.Counted(d.Discarded, "entry", "entries"))
 		}
 		return err
 	})
@@ -374,7 +375,7 @@ whole, and for its owner only; before that nothing of a file of that name is tou
 // copyLines copies NDJSON and shows how far it is. An answer that was cut off does not
 // end with a line feed, and is an error.
 func (e *env) copyLines(out io.Writer, in io.Reader) error {
-	p := e.progress("exporting", count[int64])
+	p := e.progress("exporting", words.Count[int64])
 	r, w := bufio.NewReaderSize(in, 1<<16), bufio.NewWriterSize(out, 1<<16)
 	var lines, bytes int64
 	for {
@@ -396,10 +397,10 @@ func (e *env) copyLines(out io.Writer, in io.Reader) error {
 		}
 		p.finish(lines, 0, size(bytes))
 		if err != io.EOF {
-			return fmt.Errorf("the export broke off after %s entries: %w", count(lines), err)
+			return fmt.Errorf("the export broke off after %s entries: %w", words.Count(lines), err)
 		}
 		if len(line) > 0 {
-			return fmt.Errorf("the export broke off after %s entries", count(lines))
+			return fmt.Errorf("the export broke off after %s entries", words.Count(lines))
 		}
 		return nil
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/lazaret/lazaret/internal/client"
+	"github.com/lazaret/lazaret/internal/words"
 )
 
 func (e *env) replayCmd() *cobra.Command {
@@ -129,7 +130,7 @@ func parseOffsets(text string) (o client.ReplayOffsets, err error) {
 
 // followReplay waits for a replay and prints what came of it.
 func (e *env) followReplay(ctx context.Context, c *client.Client, id string) error {
-	p := e.progress("replaying", count[int64])
+	p := e.progress("replaying", words.Count[int64])
 	trouble := ""
 	r, err := c.WaitReplay(ctx, id, 150*time.Millisecond, func(r client.Replay) {
 		p.paced(r.Rate)
@@ -152,9 +153,9 @@ func (e *env) followReplay(ctx context.Context, c *client.Client, id string) err
 
 func replayNote(r client.Replay) string {
 	if r.DryRun {
-		return fmt.Sprintf("%s would be accepted, %s quarantined", count(r.Accepted), count(r.Quarantined))
+		return fmt.Sprintf("%s would be accepted, %s quarantined", words.Count(r.Accepted), words.Count(r.Quarantined))
 	}
-	return fmt.Sprintf("%s accepted, %s quarantined", count(r.Accepted), count(r.Quarantined))
+	return fmt.Sprintf("%s accepted, %s quarantined", words.Count(r.Accepted), words.Count(r.Quarantined))
 }
 
 // printReplay prints a replay; one that did not do all it was to do makes the exit code 1.
@@ -183,12 +184,12 @@ func (e *env) printReplay(r client.Replay) error {
 	t.add("stream", r.Stream)
 	t.add("topic", r.Topic)
 	t.add("state", state)
-	t.add("offsets", fmt.Sprintf("%s of %s", count(r.Done), count(r.Total)))
-	t.add("events", count(r.Events))
-	t.add(would+"accepted", count(r.Accepted))
-	t.add(would+"quarantined", count(r.Quarantined))
+	t.add("offsets", fmt.Sprintf("%s of %s", words.Count(r.Done), words.Count(r.Total)))
+	t.add("events", words.Count(r.Events))
+	t.add(would+"accepted", words.Count(r.Accepted))
+	t.add(would+"quarantined", words.Count(r.Quarantined))
 	if r.Missing > 0 {
-		t.add("missing", count(r.Missing)+"  (the topic's retention deleted these offsets before they were read)")
+		t.add("missing", words.Count(r.Missing)+"  (the topic's retention deleted these offsets before they were read)")
 	}
 	if r.Trouble != "" {
 		t.add("trouble", clean(r.Trouble))
@@ -224,7 +225,7 @@ func (e *env) replayListCmd() *cobra.Command {
 		now := time.Now()
 		t := newTable(flex("replay", shortJob+1), col("stream"), col("topic"), col("state"), col("dry run").ifAny(), col("created").ifRoom(), num("accepted"), num("quarantined"))
 		for _, r := range list {
-			t.add(r.ID, r.Stream, r.Topic, r.State, map[bool]string{true: "yes", false: ""}[r.DryRun], ago(r.Created, now), count(r.Accepted), count(r.Quarantined))
+			t.add(r.ID, r.Stream, r.Topic, r.State, map[bool]string{true: "yes", false: ""}[r.DryRun], ago(r.Created, now), words.Count(r.Accepted), words.Count(r.Quarantined))
 		}
 		e.print(t, "")
 		return nil

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/lazaret/lazaret/internal/client"
+	"github.com/lazaret/lazaret/internal/words"
 )
 
 func (e *env) reprocessCmd() *cobra.Command {
@@ -65,7 +66,7 @@ cancelled; entries that still fail are not a failure.`,
 
 // follow waits for a job and prints what came of it.
 func (e *env) follow(ctx context.Context, c *client.Client, id string) error {
-	p := e.progress("reprocessing", count[int64])
+	p := e.progress("reprocessing", words.Count[int64])
 	job, err := c.WaitJob(ctx, id, 150*time.Millisecond, func(j client.Job) { p.update(j.Examined+j.Skipped, j.Matched, jobNote(j)) })
 	if err != nil {
 		p.clear()
@@ -81,9 +82,9 @@ func (e *env) follow(ctx context.Context, c *client.Client, id string) error {
 
 func jobNote(j client.Job) string {
 	if j.DryRun {
-		return fmt.Sprintf("%s would pass, %s would fail", count(j.Passed), count(j.Failed))
+		return fmt.Sprintf("%s would pass, %s would fail", words.Count(j.Passed), words.Count(j.Failed))
 	}
-	return fmt.Sprintf("%s released, %s still fail", count(j.Released), count(j.Failed))
+	return fmt.Sprintf("%s released, %s still fail", words.Count(j.Released), words.Count(j.Failed))
 }
 
 // printJob prints a job; a failed or cancelled one makes the exit code 1.
@@ -108,20 +109,20 @@ func (e *env) printJob(j client.Job) error {
 		state += " (dry run: nothing was changed)"
 	}
 	t.add("state", state)
-	t.add("matched", count(j.Matched))
+	t.add("matched", words.Count(j.Matched))
 	if j.DryRun {
-		t.add("would pass", count(j.Passed))
-		t.add("would fail", count(j.Failed))
+		t.add("would pass", words.Count(j.Passed))
+		t.add("would fail", words.Count(j.Failed))
 	} else {
-		t.add("released", count(j.Released))
-		t.add("still fail", count(j.Failed))
+		t.add("released", words.Count(j.Released))
+		t.add("still fail", words.Count(j.Failed))
 	}
 	if j.Skipped > 0 {
 		var why []string
 		for _, k := range byCount(j.SkippedBy) {
-			why = append(why, fmt.Sprintf("%s %s", count(j.SkippedBy[k]), k))
+			why = append(why, fmt.Sprintf("%s %s", words.Count(j.SkippedBy[k]), k))
 		}
-		t.add("skipped", count(j.Skipped)+"  ("+strings.Join(why, ", ")+")")
+		t.add("skipped", words.Count(j.Skipped)+"  ("+strings.Join(why, ", ")+")")
 	}
 	e.print(t, "")
 	if len(j.ByCode) > 0 {
@@ -135,7 +136,7 @@ func (e *env) printJob(j client.Job) error {
 func codeTable[N int | int64](what, of string, counts map[string]N) *table {
 	t := newTable(col(what), num(of))
 	for _, k := range byCount(counts) {
-		t.add(k, count(counts[k]))
+		t.add(k, words.Count(counts[k]))
 	}
 	return t
 }
@@ -168,7 +169,7 @@ func (e *env) jobListCmd() *cobra.Command {
 func jobTable(jobs []client.Job, now time.Time) *table {
 	t := newTable(flex("job", shortJob+1), col("state"), col("dry run").ifAny(), col("created").ifRoom(), num("matched"), num("released"), num("still fail"))
 	for _, j := range jobs {
-		t.add(j.ID, j.State, map[bool]string{true: "yes", false: ""}[j.DryRun], ago(j.Created, now), count(j.Matched), count(j.Released), count(j.Failed))
+		t.add(j.ID, j.State, map[bool]string{true: "yes", false: ""}[j.DryRun], ago(j.Created, now), words.Count(j.Matched), words.Count(j.Released), words.Count(j.Failed))
 	}
 	return t
 }

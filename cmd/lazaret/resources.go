@@ -18,6 +18,7 @@ import (
 	"github.com/lazaret/lazaret"
 	"github.com/lazaret/lazaret/internal/catalog"
 	"github.com/lazaret/lazaret/internal/client"
+	"github.com/lazaret/lazaret/internal/words"
 )
 
 func (e *env) applyCmd() *cobra.Command {
@@ -105,7 +106,7 @@ func (e *env) pointAtQuarantine(ctx context.Context, c *client.Client, results [
 			n += g.Count
 		}
 		if n > 0 {
-			e.status("%s of %s; what would pass now?\n  lazaret reprocess --stream %s --dry-run", counted(n, "quarantined entry", "quarantined entries"), stream, stream)
+			e.status("%s of %s; what would pass now?\n  lazaret reprocess --stream %s --dry-run", words.Counted(n, "quarantined entry", "quarantined entries"), stream, stream)
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/lazaret/lazaret/internal/words"
 	"github.com/lazaret/lazaret/internal/yamlread"
 	"github.com/lazaret/lazaret/rules"
 )
@@ -184,7 +185,7 @@ func plainArgs(err error, given int) string {
 	if given == 0 {
 		return "no argument is given"
 	}
-	return fmt.Sprintf("%s given", map[bool]string{true: "1 argument is", false: count(given) + " arguments are"}[given == 1])
+	return fmt.Sprintf("%s given", map[bool]string{true: "1 argument is", false: words.Count(given) + " arguments are"}[given == 1])
 }
 
 func didYouMean(cmd *cobra.Command, name string) string {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/lazaret/lazaret"
 	"github.com/lazaret/lazaret/internal/client"
+	"github.com/lazaret/lazaret/internal/words"
 	"github.com/lazaret/lazaret/schemas"
 )
 
@@ -137,7 +138,7 @@ func (e *env) schemaCheck(ctx context.Context, args []string, o schemaCheckOptio
 	case err != nil:
 		return err
 	case o.recent < 0 || o.recent > maxRecent:
-		return usage("--against-recent is 1 to %s", count(maxRecent))
+		return usage("--against-recent is 1 to %s", words.Count(maxRecent))
 	case o.recent > 0 && o.subject == "":
 		return usage("--against-recent needs --subject: the server has the events")
 	case o.recent == 0 && (o.stream != "" || o.payloads):

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/lazaret/lazaret/internal/words"
 	"github.com/lazaret/lazaret/schemas"
 	"github.com/lazaret/lazaret/schemas/diff"
 )
@@ -137,7 +138,7 @@ func (e *env) printChanges(c schemaChanges) error {
 		e.line("No keyword changed.")
 	}
 	if hidden := c.Annotations; hidden > 0 && !slices.ContainsFunc(c.Changes, func(x shownChange) bool { return x.Annotation }) {
-		e.line("%s changed; --annotations lists them", counted(hidden, "annotation", "annotations"))
+		e.line("%s changed; --annotations lists them", words.Counted(hidden, "annotation", "annotations"))
 	}
 	for _, x := range []struct {
 		level  schemas.Level

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/lazaret/lazaret/internal/words"
 	"github.com/lazaret/lazaret/schemas"
 )
 
@@ -61,7 +62,7 @@ func (c compared) annotateImpact(write func(kind string, at filePlace, title, te
 			if r.SchemaPath == "" {
 				at = filePlace{} // a rule of the stream, which no line of the schema says
 			}
-			events := counted(r.Events, "event", "events")
+			events := words.Counted(r.Events, "event", "events")
 			write("error", at, "would refuse what passes", fmt.Sprintf("stream %s: %s that passed: %s: %s", stream.Stream, events, orRoot(r.Path), r.Message))
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/lazaret/lazaret/internal/client"
+	"github.com/lazaret/lazaret/internal/words"
 )
 
 // maxRecent is the most events that a server tries a schema on.
@@ -67,7 +68,7 @@ func (e *env) printReasons(title string, reasons []client.ImpactReason) {
 		if r.Rule != "" {
 			message = "rule " + r.Rule + ": " + message
 		}
-		row := []string{count(r.Events), orRoot(r.Path), message, name}
+		row := []string{words.Count(r.Events), orRoot(r.Path), message, name}
 		if shown {
 			row = append(row, data)
 		}

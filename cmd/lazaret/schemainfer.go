@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/lazaret/lazaret/internal/config"
+	"github.com/lazaret/lazaret/internal/words"
 	"github.com/lazaret/lazaret/schemas/infer"
 )
 
@@ -110,7 +111,7 @@ func (e *env) inferFiles(ctx context.Context, files []string, o inferOptions) er
 		return errors.New("there is no event to infer a schema from")
 	case skipped > all.Count() && !o.leftOut:
 		return fmt.Errorf("%s of %s were left out, so that a schema would say little of what is there; --allow-left-out infers one from the rest",
-			count(skipped), counted(skipped+all.Count(), "value", "values"))
+			words.Count(skipped), words.Counted(skipped+all.Count(), "value", "values"))
 	}
 	at, ok := all.At(o.at)
 	if !ok {
@@ -136,7 +137,7 @@ func (e *env) inferFile(ctx context.Context, in *inferring, p *progress, file st
 	if packed || !only {
 		total = 0 // it is not known how much it will be
 	}
-	in.report = func(bytes, events int64) { p.update(bytes, total, counted(events, "event", "events")) }
+	in.report = func(bytes, events int64) { p.update(bytes, total, words.Counted(events, "event", "events")) }
 	found, err := in.file(ctx, text)
 	if err != nil {
 		return found, fmt.Errorf("%s: %w", named(file), err)
@@ -153,7 +154,7 @@ func (i inferred) left(file string) string {
 	if i.skipped == 1 {
 		return fmt.Sprintf("%s: left out: %s", place, i.first.message)
 	}
-	return fmt.Sprintf("%s: left out, and %s more: %s", place, count(i.skipped-1), i.first.message)
+	return fmt.Sprintf("%s: left out, and %s more: %s", place, words.Count(i.skipped-1), i.first.message)
 }
 
 // named is what a file is called in messages.
@@ -183,9 +184,9 @@ func (e *env) printInferred(s inferSummary) error {
 	}
 	left := ""
 	if s.Skipped > 0 {
-		left = fmt.Sprintf("; %s left out", count(s.Skipped))
+		left = fmt.Sprintf("; %s left out", words.Count(s.Skipped))
 	}
-	e.status("inferred from %s, %s in %.2f s%s", counted(s.Events, "event", "events"), size(s.Bytes), s.Seconds, left)
+	e.status("inferred from %s, %s in %.2f s%s", words.Counted(s.Events, "event", "events"), size(s.Bytes), s.Seconds, left)
 	for _, n := range s.Notes {
 		e.status("note: %s: %s", clean(orRoot(n.Pointer)), n.Message)
 	}

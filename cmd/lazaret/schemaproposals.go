@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/lazaret/lazaret/internal/client"
+	"github.com/lazaret/lazaret/internal/words"
 )
 
 func (e *env) schemaProposalsCmd() *cobra.Command {
@@ -91,7 +92,7 @@ func (e *env) printProposals(all []client.Proposal, notes []client.ProposalNote)
 		now := time.Now()
 		t := newTable(flex("proposal", shortJob+1), same("stream"), col("state"), col("updated").ifRoom(), num("would release"), col("what").orBelow().whole())
 		for _, p := range draftsFirst(all) {
-			t.add(p.ID, p.Stream, p.State, ago(p.Updated, now), count(p.WouldRelease), edits(p))
+			t.add(p.ID, p.Stream, p.State, ago(p.Updated, now), words.Count(p.WouldRelease), edits(p))
 		}
 		e.print(t, "")
 	}
@@ -169,13 +170,13 @@ func (e *env) printProposal(p client.Proposal) error {
 			t.add("for people", edit.Path+": "+edit.Wide)
 		}
 	}
-	entries := counted(p.Entries, "entry", "entries")
+	entries := words.Counted(p.Entries, "entry", "entries")
 	if p.AtLeast {
 		entries = "at least " + entries
 	}
 	producers := len(p.Producers) + p.MoreProducers
-	t.add("seen in", fmt.Sprintf("%s of %s, %s", entries, counted(producers, "producer", "producers"), between(p.FirstSeen, p.LastSeen, now)))
-	t.add("would release", fmt.Sprintf("%s of %s that were tried", count(p.WouldRelease), count(p.LookedAt)))
+	t.add("seen in", fmt.Sprintf("%s of %s, %s", entries, words.Counted(producers, "producer", "producers"), between(p.FirstSeen, p.LastSeen, now)))
+	t.add("would release", fmt.Sprintf("%s of %s that were tried", words.Count(p.WouldRelease), words.Count(p.LookedAt)))
 	t.add("BACKWARD", map[bool]string{true: "compatible, proved", false: "not proved to be compatible"}[p.Compatibility == "compatible"])
 	for _, d := range p.Doubts {
 		t.add("in doubt", d)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/lazaret/lazaret"
 	"github.com/lazaret/lazaret/internal/client"
+	"github.com/lazaret/lazaret/internal/words"
 )
 
 // sendOptions says how events are posted.
@@ -85,7 +86,7 @@ and is not a failure.`,
 }
 
 func sendNote(s sent) string {
-	return fmt.Sprintf("%s accepted, %s quarantined", count(s.Accepted), count(s.Quarantined))
+	return fmt.Sprintf("%s accepted, %s quarantined", words.Count(s.Accepted), words.Count(s.Quarantined))
 }
 
 func (e *env) printSent(s sent) error {
@@ -93,7 +94,7 @@ func (e *env) printSent(s sent) error {
 		return e.printJSON(s)
 	}
 	t := newTable(col("stream"), num("received"), num("accepted"), num("quarantined"), num("rejected"), num("seconds"))
-	t.add(s.Stream, count(s.Received), count(s.Accepted), count(s.Quarantined), count(s.Rejected), fmt.Sprintf("%.2f", s.Seconds))
+	t.add(s.Stream, words.Count(s.Received), words.Count(s.Accepted), words.Count(s.Quarantined), words.Count(s.Rejected), fmt.Sprintf("%.2f", s.Seconds))
 	e.print(t, "")
 	if len(s.Reasons) > 0 {
 		fmt.Fprintln(e.stdout)

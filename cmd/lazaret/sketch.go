@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/lazaret/lazaret/internal/words"
 )
 
 // How much of a JSON text a table shows. What the text is shown for is shown always.
@@ -100,7 +102,7 @@ func (s *sketcher) list(brackets, indent string, names []string, most int, way [
 func (s *sketcher) more(hidden *int, indent string) {
 	if *hidden > 0 {
 		s.cut = true
-		fmt.Fprintf(&s.b, "\n%s  … %s more …", indent, count(*hidden))
+		fmt.Fprintf(&s.b, "\n%s  … %s more …", indent, words.Count(*hidden))
 	}
 	*hidden = 0
 }
@@ -112,7 +114,7 @@ func (s *sketcher) text(x string) {
 		return
 	}
 	s.cut = true
-	fmt.Fprintf(&s.b, "%s (%s characters)", compactJSON(short(x, sketchText)), count(n))
+	fmt.Fprintf(&s.b, "%s (%s characters)", compactJSON(short(x, sketchText)), words.Count(n))
 }
 
 // compactJSON is a value as JSON on one line.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/lazaret/lazaret"
 	"github.com/lazaret/lazaret/internal/client"
+	"github.com/lazaret/lazaret/internal/words"
 )
 
 func sample() *table {
@@ -113,7 +114,7 @@ func TestTableStyled(t *testing.T) {
 
 func TestFormats(t *testing.T) {
 	for _, c := range []struct{ got, want string }{
-		{count(0), "0"}, {count(999), "999"}, {count(1000), "1,000"}, {count(int64(-1234567)), "-1,234,567"},
+		{words.Count(0), "0"}, {words.Count(999), "999"}, {words.Count(1000), "1,000"}, {words.Count(int64(-1234567)), "-1,234,567"},
 		{size(999), "999 B"}, {size(1_500), "1.5 kB"}, {size(2_500_000), "2.5 MB"}, {size(1_234_000_000), "1.23 GB"},
 		{short("größe", 5), "größe"}, {short("größer", 5), "größ…"}, {short("ab", 0), ""},
 		{money(1234.5), "1,234.50"}, {money(0.999), "1.00"},

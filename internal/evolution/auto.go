@@ -10,6 +10,7 @@ import (
 
 	"github.com/lazaret/lazaret/gateway"
 	"github.com/lazaret/lazaret/internal/jsonread"
+	"github.com/lazaret/lazaret/internal/words"
 	"github.com/lazaret/lazaret/schemas"
 )
 
@@ -30,7 +31,7 @@ func (e *Engine) acceptAlone(ctx context.Context, s *gateway.Stream) error {
 		}
 		limits := s.EvolutionLimits()
 		why := fmt.Sprintf("within the stream's limits: releases %s (min_entries %s), %s (min_producers %d), first seen %s ago (min_age %s), number %d of max_per_day %d",
-			grouped(p.WouldRelease), grouped(limits.MinEntries), counted(p.ReleasedProducers, "producer", "producers"), limits.MinProducers,
+			words.Count(p.WouldRelease), words.Count(limits.MinEntries), words.Counted(p.ReleasedProducers, "producer", "producers"), limits.MinProducers,
 			e.now().Sub(p.FirstSeen).Round(time.Second), time.Duration(limits.MinAge), today+1, limits.MaxPerDay)
 		// One at a time: the others are made from a base that is gone then.
 		_, err = e.accept(ctx, p.ID, Decision{Who: Auto, Why: why})
@@ -78,7 +79,7 @@ func (e *Engine) against(ctx context.Context, p *Proposal) (list []string, today
 	}
 	for i := range streams {
 		if most := streams[i].EvolutionLimits().MaxPerDay; follows(&streams[i], p.Subject) && today >= most {
-			list = append(list, fmt.Sprintf("%s accepted for %s within 24 hours (max_per_day %d)", counted(today, "proposal was", "proposals were"), p.Subject, most))
+			list = append(list, fmt.Sprintf("%s accepted for %s within 24 hours (max_per_day %d)", words.Counted(today, "proposal was", "proposals were"), p.Subject, most))
 			break
 		}
 	}
@@ -139,8 +140,8 @@ func held(p *Proposal, l gateway.EvolutionLimits, now time.Time) (list []string)
 	}
 	hold(p.Compatibility != schemas.Compatible, "it is not proved to be compatible")
 	hold(len(p.Edits) > l.MaxEdits, "it has %d edits (max_edits %d)", len(p.Edits), l.MaxEdits)
-	hold(p.WouldRelease < l.MinEntries, "it would release %s (min_entries %s)", grouped(p.WouldRelease), grouped(l.MinEntries))
-	hold(p.ReleasedProducers < l.MinProducers, "what it would release is of %s (min_producers %d)", counted(p.ReleasedProducers, "producer", "producers"), l.MinProducers)
+	hold(p.WouldRelease < l.MinEntries, "it would release %s (min_entries %s)", words.Count(p.WouldRelease), words.Count(l.MinEntries))
+	hold(p.ReleasedProducers < l.MinProducers, "what it would release is of %s (min_producers %d)", words.Counted(p.ReleasedProducers, "producer", "producers"), l.MinProducers)
 	age := now.Sub(p.FirstSeen)
 	hold(age < time.Duration(l.MinAge), "it was first seen %s ago (min_age %s)", age.Round(time.Second), time.Duration(l.MinAge))
 	for _, e := range p.Edits {

@@ -13,6 +13,7 @@ import (
 	"github.com/lazaret/lazaret"
 	"github.com/lazaret/lazaret/gateway"
 	"github.com/lazaret/lazaret/internal/jsonread"
+	"github.com/lazaret/lazaret/internal/words"
 	"github.com/lazaret/lazaret/quarantine"
 	"github.com/lazaret/lazaret/schemas"
 	"github.com/lazaret/lazaret/schemas/infer"
@@ -224,7 +225,7 @@ func (t *tally) chosen() (list []*claim, notes []Note) {
 		}
 	}
 	for path, n := range t.near {
-		notes = append(notes, Note{t.stream, path, fmt.Sprintf("in %s %s a listed value is spelt otherwise (case, spaces, hyphens): that is for the producer to mend, and not proposed", grouped(n), plural(n, "entry", "entries"))})
+		notes = append(notes, Note{t.stream, path, fmt.Sprintf("in %s %s a listed value is spelt otherwise (case, spaces, hyphens): that is for the producer to mend, and not proposed", words.Count(n), words.Plural(n, "entry", "entries"))})
 	}
 	slices.SortFunc(list, func(a, b *claim) int {
 		return cmp.Or(cmp.Compare(len(a.keys), len(b.keys)), cmp.Compare(b.entries, a.entries), slices.Compare(a.keys, b.keys))
@@ -271,7 +272,7 @@ func (t *tally) crowded() (crowded map[string]bool, notes []Note) {
 		}
 	}
 	crowded = map[string]bool{}
-	for _, at := range sortedNames(values) {
+	for _, at := range slices.Sorted(maps.Keys(values)) {
 		often := 0
 		for _, entries := range values[at] {
 			if entries >= minEntries {
@@ -281,9 +282,9 @@ func (t *tally) crowded() (crowded map[string]bool, notes []Note) {
 		switch all := len(values[at]); {
 		case often > maxDistinct:
 			crowded[at] = true
-			notes = append(notes, Note{t.stream, paths[at], fmt.Sprintf("%s different values that the schema does not list, each in %d entries or more: too many for a list, so none is proposed", grouped(often), minEntries)})
+			notes = append(notes, Note{t.stream, paths[at], fmt.Sprintf("%s different values that the schema does not list, each in %d entries or more: too many for a list, so none is proposed", words.Count(often), minEntries)})
 		case often == 0 && all > maxDistinct:
-			notes = append(notes, Note{t.stream, paths[at], fmt.Sprintf("%s different values that the schema does not list, none of them in %d entries: none is proposed", grouped(all), minEntries)})
+			notes = append(notes, Note{t.stream, paths[at], fmt.Sprintf("%s different values that the schema does not list, none of them in %d entries: none is proposed", words.Count(all), minEntries)})
 		}
 	}
 	return crowded, notes
@@ -294,7 +295,7 @@ func (t *tally) within(c *claim) *claim {
 	all := *c
 	all.producers, all.ids, all.fields, all.paths = map[string]bool{}, nil, map[string]*infer.Inference{}, map[string]map[string]bool{}
 	all.entries = 0
-	for _, name := range sortedNames(t.claims) {
+	for _, name := range slices.Sorted(maps.Keys(t.claims)) {
 		part := t.claims[name]
 		if !subset(part.keys, c.keys) {
 			continue
@@ -325,15 +326,6 @@ func (t *tally) within(c *claim) *claim {
 	return &all
 }
 
-func sortedNames[V any](m map[string]V) []string {
-	list := make([]string, 0, len(m))
-	for name := range m {
-		list = append(list, name)
-	}
-	slices.Sort(list)
-	return list
-}
-
 // document is the base with the edits made.
 func (t *tally) document(c *claim) (text, []Edit, error) {
 	doc := text(t.base.Document)
@@ -354,7 +346,7 @@ func (t *tally) document(c *claim) (text, []Edit, error) {
 // edit says what an edit of a claim does.
 func (t *tally) edit(c *claim, w want, field []byte) Edit {
 	asked := c.paths[w.key()]
-	paths := sortedNames(asked)
+	paths := slices.Sorted(maps.Keys(asked))
 	w.path = paths[0]
 	e := Edit{Kind: w.kind, Path: w.path, Pointer: w.at, Text: w.describe(field), Wide: wide(decoded(field)), Key: w.key()}
 	if w.kind == KindField && w.name != "" && data(w.name) {
@@ -365,7 +357,7 @@ func (t *tally) edit(c *claim, w want, field []byte) Edit {
 	}
 	e.Also, e.Elsewhere = paths[1:], t.reader.elsewhere(w, asked)
 	if len(e.Also) > 0 {
-		e.Text += fmt.Sprintf(" (and at %s)", counted(len(e.Also), "more place", "more places"))
+		e.Text += fmt.Sprintf(" (and at %s)", words.Counted(len(e.Also), "more place", "more places"))
 	}
 	return e
 }

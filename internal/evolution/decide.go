@@ -11,6 +11,7 @@ import (
 	"github.com/lazaret/lazaret/gateway"
 	"github.com/lazaret/lazaret/internal/catalog"
 	"github.com/lazaret/lazaret/internal/db"
+	"github.com/lazaret/lazaret/internal/words"
 	"github.com/lazaret/lazaret/quarantine"
 	"github.com/lazaret/lazaret/schemas"
 )
@@ -293,7 +294,7 @@ func (e *Engine) finishRollingBack(ctx context.Context, p *Proposal) error {
 	p.State, p.RollbackVersion, p.Updated = RolledBack, number, e.now()
 	stays := "what was released stays released"
 	if job, err := e.conf.Jobs.Get(ctx, p.Job); err == nil {
-		stays += ": " + counted(int(job.Released), "entry", "entries")
+		stays += ": " + words.Counted(int(job.Released), "entry", "entries")
 	}
 	p.Notice = ""
 	p.notice(append([]string{stays}, e.others(p)...)...)

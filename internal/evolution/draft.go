@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -176,7 +177,7 @@ func (e *Engine) describe(t *tally, c *claim, edits []Edit, was *Proposal) *Prop
 	}
 	p.Stream, p.Subject, p.Base, p.Edits, p.Updated = t.stream, t.base.Subject, t.base.Number, edits, now
 	p.Entries, p.AtLeast, p.FirstSeen, p.LastSeen = c.entries, t.partial, c.first, c.last
-	producers := sortedNames(c.producers)
+	producers := slices.Sorted(maps.Keys(c.producers))
 	n := min(len(producers), maxProducers)
 	p.Producers, p.MoreProducers = producers[:n], len(producers)-n
 	return p

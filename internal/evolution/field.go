@@ -2,6 +2,9 @@ package evolution
 
 import (
 	"fmt"
+	"maps"
+	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -58,14 +61,14 @@ func (d *reader) shape(w want) (s shape) {
 		list, _ := decoded(d.doc.get(w.at)).([]any)
 		left := maxSeen
 		for i := range list {
-			for _, part := range d.parts(w.at+"/"+index(i), &left) {
+			for _, part := range d.parts(w.at+"/"+strconv.Itoa(i), &left) {
 				s.open = s.open && !d.closed(part)
 				required, _ := decoded(d.doc.get(part + "/required")).([]any)
 				for _, name := range required {
 					s.required = s.required || name != any(w.name)
 				}
 			}
-			s.closed = s.closed || d.closes(w.at+"/"+index(i), &left)
+			s.closed = s.closed || d.closes(w.at+"/"+strconv.Itoa(i), &left)
 		}
 	}
 	return s
@@ -83,7 +86,7 @@ func (d *reader) parts(pointer string, left *int) (list []string) {
 	list = append(list, pointer)
 	all, _ := decoded(d.doc.get(pointer + "/allOf")).([]any)
 	for i := range all {
-		list = append(list, d.parts(pointer+"/allOf/"+index(i), left)...)
+		list = append(list, d.parts(pointer+"/allOf/"+strconv.Itoa(i), left)...)
 	}
 	return list
 }
@@ -104,7 +107,7 @@ func (d *reader) closes(pointer string, left *int) bool {
 				continue
 			}
 			for i, m := range d.doc.inside(s) {
-				name := index(i)
+				name := strconv.Itoa(i)
 				if keyword == "properties" {
 					name = m.name
 				}
@@ -242,7 +245,7 @@ func wide(schema any) string {
 		return "it is a map, which takes members of any name"
 	}
 	properties, _ := s["properties"].(map[string]any)
-	for _, name := range sortedNames(properties) {
+	for _, name := range slices.Sorted(maps.Keys(properties)) {
 		if why := wide(properties[name]); why != "" {
 			return why
 		}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lazaret/lazaret/internal/words"
 	"github.com/lazaret/lazaret/schemas"
 )
 
@@ -164,16 +165,16 @@ func (p *Proposal) summarise() {
 	if p.AtLeast {
 		least = "at least "
 	}
-	fmt.Fprintf(&b, ", seen in %s%s of %s since %s", least, counted(p.Entries, "entry", "entries"),
-		counted(p.producers(), "producer", "producers"), p.FirstSeen.UTC().Format("2006-01-02 15:04"))
+	fmt.Fprintf(&b, ", seen in %s%s of %s since %s", least, words.Counted(p.Entries, "entry", "entries"),
+		words.Counted(p.producers(), "producer", "producers"), p.FirstSeen.UTC().Format("2006-01-02 15:04"))
 	if p.Compatibility == schemas.Compatible {
 		b.WriteString("; BACKWARD compatible")
 	} else {
 		b.WriteString("; not proved to be BACKWARD compatible")
 	}
-	fmt.Fprintf(&b, "; would release %s", grouped(p.WouldRelease))
+	fmt.Fprintf(&b, "; would release %s", words.Count(p.WouldRelease))
 	if p.LookedAt < p.Entries || p.WouldRelease < p.LookedAt {
-		fmt.Fprintf(&b, " of %s", grouped(p.LookedAt))
+		fmt.Fprintf(&b, " of %s", words.Count(p.LookedAt))
 	}
 	p.Summary = b.String()
 }
@@ -188,22 +189,3 @@ func (p *Proposal) notice(more ...string) {
 
 // producers is how many there are.
 func (p *Proposal) producers() int { return len(p.Producers) + p.MoreProducers }
-
-// counted is a number of things.
-func counted(n int, one, more string) string { return grouped(n) + " " + plural(n, one, more) }
-
-func plural(n int, one, more string) string {
-	if n == 1 {
-		return one
-	}
-	return more
-}
-
-// grouped writes 4120 as 4,120.
-func grouped(n int) string {
-	text := fmt.Sprint(n)
-	for i := len(text) - 3; i > 0; i -= 3 {
-		text = text[:i] + "," + text[i:]
-	}
-	return text
-}

@@ -1,6 +1,9 @@
 package evolution
 
 import (
+	"maps"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/lazaret/lazaret/internal/jsonread"
@@ -88,7 +91,7 @@ func (r *reach) each(at string, value any, path func(name string) string) {
 		}
 	case []any:
 		for i, part := range value {
-			r.visit(at+"/"+index(i), part, path(""))
+			r.visit(at+"/"+strconv.Itoa(i), part, path(""))
 		}
 	}
 }
@@ -130,7 +133,7 @@ func (d *reader) elsewhere(w want, asked map[string]bool) (list []string) {
 	case w.kind == KindField || w.kind == KindBranch:
 		suffix = jsonread.Pointer(w.name)
 	}
-	for _, place := range sortedNames(d.reach(owner)) {
+	for _, place := range slices.Sorted(maps.Keys(d.reach(owner))) {
 		if place != anywhere {
 			place += suffix
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"strconv"
 	"strings"
 
 	"github.com/lazaret/lazaret/internal/jsonread"
@@ -100,7 +101,7 @@ func (t text) find(pointer string) (span, bool) {
 	for _, token := range tokens {
 		found := false
 		for i, m := range t.inside(at) {
-			if t[at.start] == '{' && m.name == token || t[at.start] == '[' && index(i) == token {
+			if t[at.start] == '{' && m.name == token || t[at.start] == '[' && strconv.Itoa(i) == token {
 				at, found = m.value, true
 				break
 			}

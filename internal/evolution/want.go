@@ -314,8 +314,6 @@ func cutLast(pointer string) (rest, last string) {
 	return pointer[:i], tokens[0]
 }
 
-func index(i int) string { return strconv.Itoa(i) }
-
 // describe is the edit in words.
 func (w want) describe(field []byte) string {
 	switch w.kind {

@@ -15,6 +15,7 @@ import (
 	"github.com/lazaret/lazaret/gateway"
 	"github.com/lazaret/lazaret/gateway/recent"
 	"github.com/lazaret/lazaret/internal/catalog"
+	"github.com/lazaret/lazaret/internal/words"
 	"github.com/lazaret/lazaret/quarantine"
 	"github.com/lazaret/lazaret/schemas"
 )
@@ -319,16 +320,16 @@ func (s Stream) lines() (list []string) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "stream %s: ", s.Stream)
 	if s.Recent.Sampled {
-		fmt.Fprintf(&b, "would refuse %s of the %s that pass today", number(int64(s.Recent.WouldRefuse)), number(int64(s.Recent.Passing)))
+		fmt.Fprintf(&b, "would refuse %s of the %s that pass today", words.Count(s.Recent.WouldRefuse), words.Count(s.Recent.Passing))
 		if n := s.Recent.CannotSay; n > 0 {
-			fmt.Fprintf(&b, " (of %s more it cannot be said)", number(int64(n)))
+			fmt.Fprintf(&b, " (of %s more it cannot be said)", words.Count(n))
 		}
 	} else {
 		b.WriteString("keeps no sample of what it accepted (recent: {})")
 	}
-	fmt.Fprintf(&b, ", would release %s of %s entries", number(int64(s.Quarantine.WouldRelease)), number(int64(s.Quarantine.LookedAt)))
+	fmt.Fprintf(&b, ", would release %s of %s entries", words.Count(s.Quarantine.WouldRelease), words.Count(s.Quarantine.LookedAt))
 	if int64(s.Quarantine.LookedAt) < s.Quarantine.Entries {
-		fmt.Fprintf(&b, " (the newest of %s)", number(s.Quarantine.Entries))
+		fmt.Fprintf(&b, " (the newest of %s)", words.Count(s.Quarantine.Entries))
 	}
 	list = append(list, b.String())
 	if r := s.Recent.Redacted; r != nil {
@@ -345,13 +346,4 @@ func (s Stream) lines() (list []string) {
 		list = append(list, fmt.Sprintf("stream %s names version %d and does not follow new ones", s.Stream, s.Pinned))
 	}
 	return list
-}
-
-// number writes 4120 as 4,120.
-func number(n int64) string {
-	text := fmt.Sprint(n)
-	for i := len(text) - 3; i > 0; i -= 3 {
-		text = text[:i] + "," + text[i:]
-	}
-	return text
 }
