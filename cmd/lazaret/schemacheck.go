@@ -27,6 +27,8 @@ type compared struct {
 	// More says that there may be breaks that are not listed.
 	More   bool         `json:"more,omitempty"`
 	Doubts []shownDoubt `json:"doubts"`
+	// Notes are about NEW alone: what is probably not meant.
+	Notes []schemaNote `json:"notes"`
 	// Impact is what it would do to real traffic, where that was asked for.
 	Impact *client.Impact `json:"impact,omitempty"`
 
@@ -99,7 +101,7 @@ Exit codes: 0 compatible, 1 incompatible or an event that passes would be refuse
 server, or it does not let it be done, 78 a file is no schema.
 
   -o table    for people (default)
-  -o json     {"answer","level","new","earlier","breaks":[…],"doubts":[…]}
+  -o json     {"answer","level","new","earlier","breaks":[…],"doubts":[…],"notes":[…]}
   -o github   annotations at the lines of NEW, for GitHub Actions`,
 		Example: `  lazaret schema check order.v1.json order.json
   lazaret schema check v1.json v2.json v3.json order.json --level full-transitive
@@ -155,6 +157,9 @@ func (e *env) schemaCheck(ctx context.Context, args []string, o schemaCheckOptio
 	if err != nil {
 		return err
 	}
+	if e.output == "table" {
+		e.tell(c.Notes)
+	}
 	if err := e.printCompared(c); err != nil {
 		return err
 	}
@@ -208,13 +213,12 @@ func (e *env) compareFiles(ctx context.Context, paths []string, level schemas.Le
 		}
 		files = append(files, f)
 	}
-	e.lint(files[last])
 	return compareSchemas(level, files[:last], files[last])
 }
 
 // compareSchemas compares, and finds in the files what the answer is about.
 func compareSchemas(level schemas.Level, earlier []schemaFile, newer schemaFile) (compared, error) {
-	c := compared{Level: level, New: newer.name, Earlier: []string{}, Breaks: []shownBreak{}, Doubts: []shownDoubt{}, file: newer}
+	c := compared{Level: level, New: newer.name, Earlier: []string{}, Breaks: []shownBreak{}, Doubts: []shownDoubt{}, Notes: newer.notes(), file: newer}
 	var compiled []*schemas.Schema
 	for _, f := range earlier {
 		c.Earlier = append(c.Earlier, f.name)

@@ -58,7 +58,7 @@ changes.`,
 			if err != nil {
 				return err
 			}
-			e.lint(next)
+			e.tell(next.notes())
 			found, err := changesOf(old, next, annotations)
 			if err != nil {
 				return err

@@ -60,18 +60,30 @@ func (e *env) readDocument(ctx context.Context, path string) (schemaFile, error)
 	return f, nil
 }
 
-// lint says what the schema of a file lets pass in silence and probably does not mean, as
-// a keyword that is misspelt: it refuses nothing, so that the schema is compatible.
-func (e *env) lint(f schemaFile) {
-	if e.output == "github" {
-		return // there they are annotations
+// tell prints notes on a schema, beside the answer.
+func (e *env) tell(notes []schemaNote) {
+	for _, n := range notes {
+		e.wrappedStatus("note: %s: %s", clean(n.filePlace.String()), clean(n.Message))
 	}
+}
+
+// schemaNote is something that a schema lets pass in silence and probably does not mean, as
+// a keyword that is misspelt: it refuses nothing, so that the schema is compatible.
+type schemaNote struct {
+	Pointer string `json:"pointer"`
+	Message string `json:"message"`
+	filePlace
+}
+
+func (f schemaFile) notes() []schemaNote {
+	list := []schemaNote{}
 	for _, n := range schemas.Lint(f.data) {
 		at := filePlace{File: f.name}
 		parent, keyword := parentOf(n.Pointer)
 		at.Line, at.Column = f.place(parent, keyword)
-		e.wrappedStatus("note: %s: %s", clean(at.String()), clean(n.Message))
+		list = append(list, schemaNote{n.Pointer, n.Message, at})
 	}
+	return list
 }
 
 // besideFile loads what a schema refers to, "lazaret:subject:version", from the file

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/lazaret/lazaret/internal/words"
-	"github.com/lazaret/lazaret/schemas"
 )
 
 // maxAnnotated is how many characters of an event an annotation shows.
@@ -25,11 +24,8 @@ func (e *env) annotate(c compared) error {
 		_, werr := fmt.Fprintf(e.stdout, "::%s%s::%s\n", kind, place, githubData(text))
 		err = errors.Join(err, werr)
 	}
-	for _, n := range schemas.Lint(c.file.data) {
-		at := filePlace{File: c.New}
-		parent, keyword := parentOf(n.Pointer)
-		at.Line, at.Column = c.file.place(parent, keyword)
-		write("warning", at, "probably not meant", n.Message)
+	for _, n := range c.Notes {
+		write("warning", n.filePlace, "probably not meant", n.Message)
 	}
 	for _, b := range c.Breaks {
 		accepts, refuses := b.sides(c.New)

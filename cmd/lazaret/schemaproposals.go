@@ -166,6 +166,12 @@ func (e *env) printProposal(p client.Proposal) error {
 			name = "would add"
 		}
 		t.add(name, strings.ReplaceAll(edit.Text, "`", "")+"  ("+strings.ReplaceAll(edit.Kind, "_", " ")+")")
+		if len(edit.Also) > 0 {
+			t.add("also at", strings.Join(edit.Also, ", "))
+		}
+		if len(edit.Elsewhere) > 0 {
+			t.add("applies at", strings.Join(edit.Elsewhere, ", ")+", where no event asked for it")
+		}
 		if edit.Wide != "" {
 			t.add("for people", edit.Path+": "+edit.Wide)
 		}
@@ -176,7 +182,11 @@ func (e *env) printProposal(p client.Proposal) error {
 	}
 	producers := len(p.Producers) + p.MoreProducers
 	t.add("seen in", fmt.Sprintf("%s of %s, %s", entries, words.Counted(producers, "producer", "producers"), between(p.FirstSeen, p.LastSeen, now)))
-	t.add("would release", fmt.Sprintf("%s of %s that were tried", words.Count(p.WouldRelease), words.Count(p.LookedAt)))
+	released := fmt.Sprintf("%s of %s that were tried", words.Count(p.WouldRelease), words.Count(p.LookedAt))
+	if p.ReleasedProducers > 0 && p.ReleasedProducers != producers {
+		released += ", of " + words.Counted(p.ReleasedProducers, "producer", "producers")
+	}
+	t.add("would release", released)
 	t.add("BACKWARD", map[bool]string{true: "compatible, proved", false: "not proved to be compatible"}[p.Compatibility == "compatible"])
 	for _, d := range p.Doubts {
 		t.add("in doubt", d)

@@ -47,7 +47,6 @@ func (e *env) compareWithServer(ctx context.Context, args []string, level schema
 	if err != nil {
 		return c, err
 	}
-	e.lint(file)
 	err = e.withServer(ctx, impatient, func(cl *client.Client) error {
 		if !o.allowFirst {
 			if err := hasSubject(ctx, cl, subject, file.name); err != nil {
@@ -116,7 +115,7 @@ func (f schemaFile) refused(err error) error {
 func (f schemaFile) compared(found client.SchemaCheck, subject string) compared {
 	c := compared{
 		Answer: schemas.Answer(found.Answer), More: found.More, Level: schemas.Level(found.Level), New: f.name,
-		Earlier: []string{}, Breaks: []shownBreak{}, Doubts: []shownDoubt{}, file: f,
+		Earlier: []string{}, Breaks: []shownBreak{}, Doubts: []shownDoubt{}, Notes: f.notes(), file: f,
 	}
 	name := func(version int) string { return fmt.Sprintf("%s version %d", subject, version) }
 	for _, v := range found.Against {

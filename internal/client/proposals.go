@@ -12,47 +12,55 @@ import (
 // Proposal is a draft of a new schema version, and what became of it, as
 // docs/evolution.md tells.
 type Proposal struct {
-	ID              string          `json:"id"`
-	Stream          string          `json:"stream"`
-	Subject         string          `json:"subject"`
-	Base            int             `json:"base_version"`
-	State           string          `json:"state"`
-	Edits           []ProposalEdit  `json:"edits"`
-	Summary         string          `json:"summary"`
-	Entries         int64           `json:"entries"`
-	LookedAt        int64           `json:"looked_at"`
-	WouldRelease    int64           `json:"would_release"`
-	AtLeast         bool            `json:"at_least,omitempty"`
-	FirstSeen       time.Time       `json:"first_seen"`
-	LastSeen        time.Time       `json:"last_seen"`
-	Producers       []string        `json:"producers"`
-	MoreProducers   int             `json:"more_producers,omitempty"`
-	Compatibility   string          `json:"compatibility"`
-	Doubts          []string        `json:"doubts,omitempty"`
-	Held            []string        `json:"held,omitempty"`
-	Version         int             `json:"version,omitempty"`
-	Job             string          `json:"job,omitempty"`
-	RollbackVersion int             `json:"rollback_version,omitempty"`
-	Notice          string          `json:"notice,omitempty"`
-	AcceptedBy      string          `json:"accepted_by,omitempty"`
-	AcceptedWhy     string          `json:"accepted_why,omitempty"`
-	AcceptedAt      time.Time       `json:"accepted_at,omitzero"`
-	Who             string          `json:"who,omitempty"`
-	Why             string          `json:"why,omitempty"`
-	Decided         time.Time       `json:"decided,omitzero"`
-	Created         time.Time       `json:"created"`
-	Updated         time.Time       `json:"updated"`
-	Document        json.RawMessage `json:"document,omitempty"`
-	Diff            string          `json:"diff,omitempty"`
+	ID            string         `json:"id"`
+	Stream        string         `json:"stream"`
+	Subject       string         `json:"subject"`
+	Base          int            `json:"base_version"`
+	StreamVersion int            `json:"stream_version"`
+	State         string         `json:"state"`
+	Edits         []ProposalEdit `json:"edits"`
+	Summary       string         `json:"summary"`
+	Entries       int64          `json:"entries"`
+	LookedAt      int64          `json:"looked_at"`
+	WouldRelease  int64          `json:"would_release"`
+	AtLeast       bool           `json:"at_least,omitempty"`
+	FirstSeen     time.Time      `json:"first_seen"`
+	LastSeen      time.Time      `json:"last_seen"`
+	Producers     []string       `json:"producers"`
+	MoreProducers int            `json:"more_producers,omitempty"`
+	// ReleasedProducers is how many producers the entries that would be released are of.
+	ReleasedProducers int             `json:"released_producers"`
+	Compatibility     string          `json:"compatibility"`
+	Doubts            []string        `json:"doubts,omitempty"`
+	Held              []string        `json:"held,omitempty"`
+	Version           int             `json:"version,omitempty"`
+	Job               string          `json:"job,omitempty"`
+	RollbackVersion   int             `json:"rollback_version,omitempty"`
+	RolledBackFrom    int             `json:"rolled_back_from,omitempty"`
+	Notice            string          `json:"notice,omitempty"`
+	AcceptedBy        string          `json:"accepted_by,omitempty"`
+	AcceptedWhy       string          `json:"accepted_why,omitempty"`
+	AcceptedAt        time.Time       `json:"accepted_at,omitzero"`
+	Who               string          `json:"who,omitempty"`
+	Why               string          `json:"why,omitempty"`
+	Decided           time.Time       `json:"decided,omitzero"`
+	Created           time.Time       `json:"created"`
+	Updated           time.Time       `json:"updated"`
+	Document          json.RawMessage `json:"document,omitempty"`
+	Diff              string          `json:"diff,omitempty"`
 }
 
 // ProposalEdit is one change of the schema.
 type ProposalEdit struct {
-	Kind    string `json:"kind"`
-	Path    string `json:"path"`
-	Pointer string `json:"pointer"`
-	Text    string `json:"text"`
-	Wide    string `json:"wide,omitempty"`
+	Kind string `json:"kind"`
+	Path string `json:"path"`
+	// Also are other places where events asked for it, and Elsewhere those where it would
+	// apply and no event has.
+	Also      []string `json:"also,omitempty"`
+	Elsewhere []string `json:"elsewhere,omitempty"`
+	Pointer   string   `json:"pointer"`
+	Text      string   `json:"text"`
+	Wide      string   `json:"wide,omitempty"`
 }
 
 // ProposalNote says what was not proposed, and why.
