@@ -43,6 +43,13 @@ func TestWrongAnswersOnceGiven(t *testing.T) {
 	}
 }
 
+// tagged is a schema whose tagged branches are definitions; one of them lists days.
+func tagged(days string) string {
+	return `{"type":"object","properties":{"pay":{"oneOf":[{"$ref":"#/$defs/card"},{"$ref":"#/$defs/invoice"}]}},"$defs":{
+		"card":{"type":"object","required":["kind"],"properties":{"kind":{"const":"card"}}},
+		"invoice":{"type":"object","required":["kind"],"properties":{"kind":{"const":"invoice"},"days":{"enum":` + days + `}}}}}`
+}
+
 // Both values of the keyword are those of the place that is refused, however it is reached.
 func TestBreaksShowBothValues(t *testing.T) {
 	for _, c := range []struct{ name, old, new, wantOld, wantNew string }{
@@ -53,6 +60,19 @@ func TestBreaksShowBothValues(t *testing.T) {
 		{"required below", `{"properties":{"o":{"type":"object"}}}`, `{"properties":{"o":{"type":"object","required":["x"]}}}`, ``, `["x"]`},
 		{"closed", `{"properties":{"o":{"additionalProperties":{"type":"string"}}}}`, `{"properties":{"o":{"additionalProperties":false}}}`, `{"type":"string"}`, `false`},
 		{"new", `{}`, `{"properties":{"a":{"minimum":1}}}`, ``, `1`},
+		{"of a tuple", `{"type":"array","prefixItems":[{"minimum":1},{"minimum":2}],"items":{"minimum":30}}`, `{"type":"array","prefixItems":[{"minimum":5},{"minimum":2}],"items":{"minimum":30}}`, `1`, `5`},
+		{"beyond a tuple", `{"type":"array","prefixItems":[{"minimum":1}],"items":{"minimum":30}}`, `{"type":"array","prefixItems":[{"minimum":1}],"items":{"minimum":40}}`, `30`, `40`},
+		{"in a branch's definition", tagged("[14,30]"), tagged("[30]"), `[14,30]`, `[30]`},
+		{"in a branch", `{"anyOf":[{"type":"string"},{"type":"object","properties":{"a":{"maxLength":9}}}]}`, `{"anyOf":[{"type":"string"},{"type":"object","properties":{"a":{"maxLength":5}}}]}`, `9`, `5`},
+		{"beside another", `{"type":"array","contains":{"type":"string","pattern":"a+"},"allOf":[{},{"contains":{"minLength":5}}]}`, `{"type":"array","contains":{"type":"string","pattern":"a+"},"allOf":[{},{"contains":{"minLength":6}}]}`, `{"minLength":5}`, `{"minLength":6}`},
+		{"new beside another", `{"type":"array","contains":{"type":"string","pattern":"a+"},"allOf":[{}]}`, `{"type":"array","contains":{"type":"string","pattern":"a+"},"allOf":[{},{"contains":{"minLength":6}}]}`, ``, `{"minLength":6}`},
+		{"of names", `{"propertyNames":{"maxLength":9}}`, `{"propertyNames":{"maxLength":5}}`, `{"maxLength":9}`, `{"maxLength":5}`},
+		{"of a pattern's properties", `{"patternProperties":{"^a":{"maximum":9}}}`, `{"patternProperties":{"^a":{"maximum":5}}}`, `9`, `5`},
+		{"nothing any more", `{"properties":{"a":{"type":"string"}}}`, `{"properties":{"a":false}}`, `{"type":"string"}`, `false`},
+		{"nothing in a tuple", `{"type":"array","prefixItems":[{"type":"string"}]}`, `{"type":"array","prefixItems":[false]}`, `{"type":"string"}`, `false`},
+		{"no more items", `{"type":"array","items":{"type":"string"}}`, `{"type":"array","items":false}`, `{"type":"string"}`, `false`},
+		{"nothing where there was no word", `{}`, `{"properties":{"a":false}}`, ``, `false`},
+		{"a definition of the same name, elsewhere", `{"$defs":{"X":{"minimum":1}},"properties":{"b":{"$ref":"#/$defs/X"}}}`, `{"$defs":{"X":{"minimum":1},"Y":{"minimum":1}},"properties":{"b":{"$ref":"#/$defs/X"},"a":{"$ref":"#/$defs/Y"}}}`, ``, `1`},
 	} {
 		older, newer := compiled(json.RawMessage(c.old)), compiled(json.RawMessage(c.new))
 		got := Compare(LevelBackward, newer, older)

@@ -109,7 +109,7 @@ func (q *question) proof(value any) (brk Break, ok bool) {
 	q.dropped = append(q.dropped, keywordOf(reason))
 	brk = Break{Direction: q.direction, Earlier: q.earlier, Path: reason.Path, Witness: witness, Keyword: strings.TrimPrefix(string(reason.Code), "schema.")}
 	brk.Pointer, _ = cutLast(reason.SchemaPath)
-	here, there := q.refuses.at(reason.SchemaPath), q.accepts.keyword(reason.SchemaPath, reason.Path)
+	here, there := q.values(reason)
 	brk.New, brk.Old = here, there
 	if q.direction == Forward {
 		brk.New, brk.Old = there, here
@@ -177,119 +177,4 @@ func cutLast(pointer string) (rest, token string) {
 		return "", pointer
 	}
 	return pointer[:i], unescape(pointer[i+1:])
-}
-
-func index(token string, n int) (int, bool) {
-	i := 0
-	for _, c := range token {
-		if c < '0' || c > '9' || i > n {
-			return 0, false
-		}
-		i = i*10 + int(c-'0')
-	}
-	return i, token != "" && i < n
-}
-
-// leadsTo is the document that a reason's path leads into, nil if the schema has none such,
-// and the pointer in it.
-func (s *Schema) leadsTo(path string) (*document, string) {
-	if url, pointer, ok := strings.Cut(path, "#"); ok && strings.HasPrefix(path, scheme) {
-		return s.source.documents[url], pointer
-	}
-	return s.source.documents[rootURL], path
-}
-
-// at is the value at a path of a reason.
-func (s *Schema) at(path string) json.RawMessage {
-	doc, pointer := s.leadsTo(path)
-	if doc == nil {
-		return nil
-	}
-	raw, _ := jsonread.Find(doc.data, pointer)
-	return raw
-}
-
-// ofParent are the keywords whose refusal is told at the place of a member, although they
-// stand in the schema of what holds it.
-var ofParent = []string{"required", "additionalProperties", "unevaluatedProperties", "propertyNames", "items", "prefixItems", "additionalItems", "unevaluatedItems"}
-
-// keyword finds a keyword's value in the schema's documents, as far as it can be told: in
-// the schema that is put on the place of the event, else at the pointer where the other
-// schema has it, if that is no definition that something else may lead to.
-func (s *Schema) keyword(path, place string) json.RawMessage {
-	doc, pointer := s.leadsTo(path)
-	parent, name := cutLast(pointer)
-	if slices.Contains(ofParent, name) {
-		place, _ = cutLast(place)
-	}
-	if root := s.source.documents[rootURL]; root != nil {
-		at, ok := s.onPlace(root, root.value, tokens(place), 64)
-		if obj, is := at.(map[string]any); ok && is {
-			if v, ok := obj[name]; ok {
-				if raw, err := json.Marshal(v); err == nil {
-					return raw
-				}
-			}
-		}
-	}
-	defined := slices.ContainsFunc(tokens(parent), func(t string) bool { return t == "$defs" || t == "definitions" })
-	if doc == nil || defined || strings.HasPrefix(path, scheme) {
-		return nil
-	}
-	raw, _ := jsonread.Find(doc.data, pointer)
-	return raw
-}
-
-// onPlace follows properties, items and references from a schema in a document to that of a
-// place.
-func (s *Schema) onPlace(d *document, v any, path []string, deep int) (any, bool) {
-	obj, ok := v.(map[string]any)
-	if !ok || deep == 0 {
-		return v, ok && len(path) == 0
-	}
-	if ref, ok := obj["$ref"].(string); ok {
-		url, _, _ := strings.Cut(ref, "#")
-		if other := s.source.documents[url]; other != nil && url != "" {
-			d = other
-		} else if url != "" {
-			return nil, false
-		}
-		return s.onPlace(d, resolvePointer(d.value, tokens(fragment(ref))), path, deep-1)
-	}
-	if len(path) == 0 {
-		return v, true
-	}
-	for _, key := range []string{"properties", "items", "prefixItems", "additionalProperties"} {
-		sub, there := obj[key]
-		if m, ok := sub.(map[string]any); ok && key == "properties" {
-			sub, there = m[path[0]]
-		} else if list, ok := sub.([]any); ok {
-			i, within := index(path[0], len(list))
-			if there = within; within {
-				sub = list[i]
-			}
-		}
-		if there {
-			return s.onPlace(d, sub, path[1:], deep-1)
-		}
-	}
-	return nil, false
-}
-
-func resolvePointer(v any, path []string) any {
-	for _, token := range path {
-		switch at := v.(type) {
-		case map[string]any:
-			v = at[token]
-		case []any:
-			i, ok := index(token, len(at))
-			if !ok {
-				return nil
-			}
-			v = at[i]
-		default:
-			return nil
-		}
-	}
-	return v
 }
