@@ -163,6 +163,11 @@ func (e *env) schemaCheck(ctx context.Context, args []string, o schemaCheckOptio
 	if err := e.printCompared(c); err != nil {
 		return err
 	}
+	if c.Impact != nil && e.output != "github" {
+		for _, line := range untried(*c.Impact) {
+			e.wrappedStatus("warning: %s", clean(line))
+		}
+	}
 	switch {
 	case c.Answer == schemas.Incompatible || c.Impact != nil && refuses(*c.Impact):
 		return &exit{code: exitFindings}

@@ -62,6 +62,9 @@ func (c compared) annotateImpact(write func(kind string, at filePlace, title, te
 			write("error", at, "would refuse what passes", fmt.Sprintf("stream %s: %s that passed: %s: %s", stream.Stream, events, orRoot(r.Path), r.Message))
 		}
 	}
+	for _, line := range untried(*c.Impact) {
+		write("warning", filePlace{}, "nothing was tried", line)
+	}
 	kind := "notice"
 	if refuses(*c.Impact) {
 		kind = "error"

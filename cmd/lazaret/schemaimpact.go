@@ -11,14 +11,46 @@ import (
 // maxRecent is the most events that a server tries a schema on.
 const maxRecent = 100_000
 
-// refuses says whether an event that passes today would be refused.
+// refuses says whether an event that passes today would be refused, or one for certain that
+// was accepted and may pass today.
 func refuses(x client.Impact) bool {
 	for _, s := range x.Streams {
-		if s.Recent.WouldRefuse > 0 {
+		if s.Recent.WouldRefuse > 0 || s.Recent.CannotSayRefused > 0 {
 			return true
 		}
 	}
 	return false
+}
+
+// untried says of which streams the sample told nothing, so that no exit code is taken for
+// more than it is.
+func untried(x client.Impact) (list []string) {
+	for _, s := range x.Streams {
+		if s.Recent.Untried != "" {
+			list = append(list, fmt.Sprintf("nothing that stream %s accepted was tried: %s", s.Stream, s.Recent.Untried))
+		}
+	}
+	if len(x.Streams) == 0 {
+		list = append(list, "nothing was tried: no stream is judged by the subject "+x.Subject)
+	}
+	return list
+}
+
+// exampleName is how an example is told from others: by its id, else by what else is known of it.
+func exampleName(x client.ImpactExample) string {
+	switch {
+	case x.ID != "":
+		return x.ID
+	case x.EventID != "":
+		return x.EventID
+	case x.Key != "":
+		return "key " + x.Key
+	case x.Source != "":
+		return x.Source
+	case !x.Received.IsZero():
+		return "received " + x.Received.UTC().Format("15:04:05.000000Z")
+	}
+	return ""
 }
 
 // printImpact shows what a schema would do to real traffic, a stream at a time.
@@ -59,10 +91,7 @@ func (e *env) printReasons(title string, reasons []client.ImpactReason) {
 	for _, r := range reasons {
 		name, data := "", ""
 		if len(r.Examples) > 0 {
-			example := r.Examples[0]
-			if name, data = example.ID, payload(example); name == "" {
-				name = example.EventID
-			}
+			name, data = exampleName(r.Examples[0]), payload(r.Examples[0])
 		}
 		message := r.Message
 		if r.Rule != "" {

@@ -43,6 +43,8 @@ type Sample struct {
 	Events []Event
 	// Kept is how many there are in all.
 	Kept int
+	// Since is when the sample was begun: at the start, or when it was last asked for otherwise.
+	Since time.Time
 	// Redacted says what was replaced in them.
 	Redacted gateway.Redact
 }
@@ -161,7 +163,7 @@ func (s *Samples) Last(stream string, n int) (sample Sample, ok bool) {
 	kept := one.events[one.head:]
 	events := slices.Clone(kept[max(0, len(kept)-n):])
 	slices.Reverse(events)
-	return Sample{Events: events, Kept: len(kept), Redacted: one.spec.Redact}, true
+	return Sample{Events: events, Kept: len(kept), Since: one.since, Redacted: one.spec.Redact}, true
 }
 
 // sample is what is kept of one stream.
@@ -170,6 +172,7 @@ type sample struct {
 	keep     int
 	maxBytes int64
 	redact   *Redactor // nil: nothing is redacted
+	since    time.Time
 
 	settling sync.Mutex // held by who redacts, so that the order stays
 
@@ -184,7 +187,7 @@ type sample struct {
 }
 
 func newSample(spec gateway.RecentSpec, now time.Time) *sample {
-	one := &sample{spec: spec, keep: spec.Keep, maxBytes: spec.MaxBytes, last: now}
+	one := &sample{spec: spec, keep: spec.Keep, maxBytes: spec.MaxBytes, since: now, last: now}
 	if one.keep == 0 {
 		one.keep = gateway.DefaultRecentKeep
 	}

@@ -2,9 +2,11 @@ package catalog
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/lazaret/lazaret/gateway"
 	"github.com/lazaret/lazaret/rules"
@@ -23,6 +25,31 @@ type Proposed struct {
 	Number int
 	// Rules are the stream's; nil if it has none.
 	Rules *rules.Program
+
+	maker *maker
+}
+
+// Stored is a version of a schema that judged an event when it was received; nil if it is not
+// there any more, or if it cannot have been this one. It is for one goroutine.
+func (p *Proposed) Stored(ctx context.Context, subject string, number int, received time.Time) (*schemas.Schema, error) {
+	id := schemaID{subject, number}
+	if _, planned := p.maker.planned[id]; planned || subject == "" || number == 0 {
+		return nil, nil // the proposed one has judged nothing
+	}
+	v, err := p.maker.stored(ctx, subject, number)
+	switch {
+	case errors.Is(err, schemas.ErrNotFound):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case v.Created.After(received): // the number was given again
+		return nil, nil
+	}
+	s, err := p.maker.schema(ctx, subject, number)
+	if bad := (*Refused)(nil); errors.As(err, &bad) {
+		return nil, nil
+	}
+	return s, err
 }
 
 // Propose compiles and tries a document as the next version of the stream's subject, and
@@ -54,7 +81,7 @@ func (c *Catalog) Propose(ctx context.Context, stream string, document []byte) (
 		return nil, schemaFault(id.subject, err)
 	}
 	active := now.Active
-	return &Proposed{Active: &active, Judge: v.Judge, Schema: v.schema, Base: now.schema, Number: id.number, Rules: v.program}, nil
+	return &Proposed{Active: &active, Judge: v.Judge, Schema: v.schema, Base: now.schema, Number: id.number, Rules: v.program, maker: m}, nil
 }
 
 // JudgedBy names the streams whose active version is judged by the subject, by name.

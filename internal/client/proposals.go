@@ -127,17 +127,22 @@ type StreamImpact struct {
 	Stream string `json:"stream"`
 	Pinned int    `json:"pinned,omitempty"`
 	Recent struct {
-		Sampled     bool            `json:"sampled"`
-		Kept        int             `json:"kept"`
-		LookedAt    int             `json:"looked_at"`
-		Passing     int             `json:"passing"`
-		CannotSay   int             `json:"cannot_say"`
-		Cut         bool            `json:"cut,omitempty"`
-		WouldRefuse int             `json:"would_refuse"`
-		From        time.Time       `json:"from,omitzero"`
-		To          time.Time       `json:"to,omitzero"`
-		Redacted    json.RawMessage `json:"redacted,omitempty"`
-		Reasons     []ImpactReason  `json:"reasons"`
+		Sampled   bool `json:"sampled"`
+		Kept      int  `json:"kept"`
+		LookedAt  int  `json:"looked_at"`
+		Passing   int  `json:"passing"`
+		CannotSay int  `json:"cannot_say"`
+		// CannotSayNow and CannotSayRefused are of those.
+		CannotSayNow     int             `json:"cannot_say_now,omitempty"`
+		CannotSayRefused int             `json:"cannot_say_refused,omitempty"`
+		Untried          string          `json:"untried,omitempty"` // why nothing is known; "" if something is
+		Since            time.Time       `json:"since,omitzero"`
+		Cut              bool            `json:"cut,omitempty"`
+		WouldRefuse      int             `json:"would_refuse"`
+		From             time.Time       `json:"from,omitzero"`
+		To               time.Time       `json:"to,omitzero"`
+		Redacted         json.RawMessage `json:"redacted,omitempty"`
+		Reasons          []ImpactReason  `json:"reasons"`
 	} `json:"recent"`
 	Quarantine struct {
 		Entries      int64           `json:"entries"`
@@ -165,6 +170,8 @@ type ImpactReason struct {
 type ImpactExample struct {
 	ID       string    `json:"id,omitempty"`
 	EventID  string    `json:"event_id,omitempty"`
+	Key      string    `json:"key,omitempty"`
+	Source   string    `json:"source,omitempty"`
 	Received time.Time `json:"received"`
 	Reason   string    `json:"reason,omitempty"`
 	Path     string    `json:"path,omitempty"`

@@ -8,14 +8,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/lazaret/lazaret"
 	"github.com/lazaret/lazaret/gateway"
 	"github.com/lazaret/lazaret/gateway/recent"
 	"github.com/lazaret/lazaret/internal/catalog"
-	"github.com/lazaret/lazaret/internal/words"
 	"github.com/lazaret/lazaret/quarantine"
 	"github.com/lazaret/lazaret/schemas"
 )
@@ -101,12 +99,21 @@ type Recent struct {
 	LookedAt int `json:"looked_at"`
 	Passing  int `json:"passing"`
 	// CannotSay is how many of those looked at pass, or do not, depending on values that are
-	// redacted; they are counted nowhere else.
+	// redacted; they are counted in none of the other numbers.
 	CannotSay int `json:"cannot_say"`
+	// CannotSayNow is how many of those it cannot even be said of whether they pass today:
+	// they were accepted by another version, and are redacted. CannotSayRefused is how many of
+	// them the proposed version would refuse for certain; why is in Reasons.
+	CannotSayNow     int `json:"cannot_say_now,omitempty"`
+	CannotSayRefused int `json:"cannot_say_refused,omitempty"`
 	// WouldRefuse is how many of those that pass today would be refused.
-	WouldRefuse int       `json:"would_refuse"`
-	From        time.Time `json:"from,omitzero"` // when the oldest and the newest were received
-	To          time.Time `json:"to,omitzero"`
+	WouldRefuse int `json:"would_refuse"`
+	// Untried says why the sample tells nothing of what would be refused; "" if it does. That
+	// none would be is no promise then.
+	Untried string    `json:"untried,omitempty"`
+	Since   time.Time `json:"since,omitzero"` // when the sample, which is in memory, was begun
+	From    time.Time `json:"from,omitzero"`  // when the oldest and the newest were received
+	To      time.Time `json:"to,omitzero"`
 	// Redacted says which values are not in the sample.
 	Redacted *gateway.Redact `json:"redacted,omitempty"`
 	Reasons  []Group         `json:"reasons"`
@@ -144,6 +151,8 @@ type Example struct {
 	// ID is the id of the quarantine's entry; "" for an event of the sample.
 	ID       string        `json:"id,omitempty"`
 	EventID  string        `json:"event_id,omitempty"`
+	Key      string        `json:"key,omitempty"`    // the event's, or else the Kafka record's
+	Source   string        `json:"source,omitempty"` // its place in a topic or a file
 	Received time.Time     `json:"received"`
 	Reason   string        `json:"reason,omitempty"` // the message for this very event
 	Path     string        `json:"path,omitempty"`   // its place in this very event
@@ -203,6 +212,7 @@ func (m *Meter) stream(ctx context.Context, s gateway.Stream, q Query, share tim
 	p, err := m.conf.Catalog.Propose(all, s.Name, q.Document)
 	if up(ctx, all, err) {
 		one.Recent.Cut, one.Quarantine.Cut = true, true
+		one.Recent.Untried = one.Recent.untried()
 		return one, nil
 	} else if err != nil {
 		return one, err
@@ -213,6 +223,7 @@ func (m *Meter) stream(ctx context.Context, s gateway.Stream, q Query, share tim
 	if err = m.recent(half, p, q, &one.Recent); up(ctx, half, err) {
 		one.Recent.Cut, err = true, nil // what was found until then is the answer
 	}
+	one.Recent.Untried = one.Recent.untried()
 	if err != nil {
 		return one, err
 	}
@@ -249,7 +260,7 @@ func (m *Meter) recent(ctx context.Context, p *catalog.Proposed, q Query, r *Rec
 	if !ok {
 		return nil
 	}
-	r.Sampled, r.Kept = true, sample.Kept
+	r.Sampled, r.Kept, r.Since = true, sample.Kept, sample.Since
 	look := looker{p: p}
 	if !sample.Redacted.IsZero() {
 		r.Redacted = &sample.Redacted
@@ -270,10 +281,17 @@ func (m *Meter) recent(ctx context.Context, p *catalog.Proposed, q Query, r *Rec
 		case got.now == schemas.Incompatible:
 		case got.now == schemas.Undecided || got.then == schemas.Undecided:
 			r.CannotSay++
+			if got.now == schemas.Undecided {
+				r.CannotSayNow++
+			}
+			if got.then == schemas.Incompatible {
+				r.CannotSayRefused++
+				groups.add(got.reasons, look.example(e, got))
+			}
 		default:
 			if r.Passing++; got.then == schemas.Incompatible {
 				r.WouldRefuse++
-				groups.add(got.reasons, Example{EventID: got.id, Received: e.Received, event: func() []byte { return e.Data }})
+				groups.add(got.reasons, look.example(e, got))
 			}
 		}
 	}
@@ -313,37 +331,4 @@ func (m *Meter) quarantine(ctx context.Context, p *catalog.Proposed, q Query, r 
 		}
 		return nil
 	})
-}
-
-// lines is a stream's report in words.
-func (s Stream) lines() (list []string) {
-	var b strings.Builder
-	fmt.Fprintf(&b, "stream %s: ", s.Stream)
-	if s.Recent.Sampled {
-		fmt.Fprintf(&b, "would refuse %s of the %s that pass today", words.Count(s.Recent.WouldRefuse), words.Count(s.Recent.Passing))
-		if n := s.Recent.CannotSay; n > 0 {
-			fmt.Fprintf(&b, " (of %s more it cannot be said)", words.Count(n))
-		}
-	} else {
-		b.WriteString("keeps no sample of what it accepted (recent: {})")
-	}
-	fmt.Fprintf(&b, ", would release %s of %s entries", words.Count(s.Quarantine.WouldRelease), words.Count(s.Quarantine.LookedAt))
-	if int64(s.Quarantine.LookedAt) < s.Quarantine.Entries {
-		fmt.Fprintf(&b, " (the newest of %s)", words.Count(s.Quarantine.Entries))
-	}
-	list = append(list, b.String())
-	if r := s.Recent.Redacted; r != nil {
-		what := strings.Join(r.Pointers, ", ")
-		if r.All {
-			what = "all values"
-		}
-		list = append(list, fmt.Sprintf("stream %s: the sample is redacted (%s): events that pass or do not depending on those values count on neither side", s.Stream, what))
-	}
-	if s.Recent.Cut || s.Quarantine.Cut {
-		list = append(list, fmt.Sprintf("stream %s: time was up before all of it was looked at; ask for one stream, or for fewer events", s.Stream))
-	}
-	if s.Pinned > 0 {
-		list = append(list, fmt.Sprintf("stream %s names version %d and does not follow new ones", s.Stream, s.Pinned))
-	}
-	return list
 }

@@ -198,6 +198,76 @@ func TestRedactedSampleOfAnEarlierVersion(t *testing.T) {
 	}
 }
 
+// What the version that accepted an event asks of its hidden values holds for them for good, and
+// what is refused in any case is said also where nobody can tell whether it passes today.
+func TestRedactedSampleAfterAChange(t *testing.T) {
+	const (
+		mail    = `{"properties":{"kind":{"type":"string","format":"email"},"open":{"enum":["a","b"]},"more":{}}}`
+		again   = `{"properties":{"kind":{"type":"string","format":"email"},"open":{"enum":["a","b"]}}}`
+		shorter = `{"properties":{"kind":{"type":"string","format":"email","maxLength":99},"open":{"enum":["a","b"]}}}`
+		narrow  = `{"properties":{"kind":{"type":"string","format":"email"},"open":{"enum":["b"]}}}`
+		number  = `{"properties":{"kind":{"type":"number"}}}`
+	)
+	for name, c := range map[string]struct {
+		schema, next                                 string
+		passing, wouldRefuse, cannotSay, now, anyway int
+		says                                         string
+	}{
+		"the same is asked":    {schema: again, next: narrow, passing: 9, wouldRefuse: 9},
+		"and nothing comes":    {schema: again, next: again, passing: 9},
+		"more is asked today":  {schema: shorter, next: narrow, cannotSay: 9, now: 9, anyway: 9, says: "9 of those of which it cannot be said came before the version that judges today, and whether they pass it depends on what is redacted; they leave the sample as new events come; the new version would refuse 9 of them in any case"},
+		"more is asked then":   {schema: again, next: shorter, cannotSay: 9, says: "of 9 that pass today the new version asks something of a redacted value"},
+		"nothing can be said":  {schema: shorter, next: shorter, cannotSay: 9, now: 9, says: "9 of those"},
+		"another type is next": {schema: again, next: number, passing: 9, wouldRefuse: 9},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.apply("---\n{kind: Schema, subject: s, compatibility: NONE, schema: " + mail + "}\n---\n" + redacting + ", id: /kind}\n")
+			w.send("s", 9, lazaret.Event{Data: []byte(`{"kind":"ana@shop.example","open":"a"}`), Key: []byte("k"), Source: lazaret.Source{Kind: "kafka", Name: "t", Offset: 7}})
+			w.apply("---\n{kind: Schema, subject: s, schema: " + c.schema + "}\n")
+			report := w.measure(0, c.next)
+			r := report.Streams[0].Recent
+			if r.LookedAt != 9 || r.Passing != c.passing || r.WouldRefuse != c.wouldRefuse || r.CannotSay != c.cannotSay || r.CannotSayNow != c.now || r.CannotSayRefused != c.anyway {
+				t.Errorf("%+v", r)
+			}
+			if (r.Untried != "") != (c.passing+c.anyway == 0) || !strings.Contains(strings.Join(report.Summary, "\n"), c.says) {
+				t.Errorf("%q, %q", r.Untried, report.Summary)
+			}
+			for _, reason := range r.Reasons {
+				if reason.Events != 9 || reason.Examples[0].EventID != "" || reason.Examples[0].Key != "" || reason.Examples[0].Source != "kafka:t/0@7" {
+					t.Errorf("%+v", reason)
+				}
+			}
+		})
+	}
+}
+
+// A sample that tells nothing is said to be one, whatever the counts are.
+func TestUntried(t *testing.T) {
+	w := newWorld(t)
+	w.apply("---\n{kind: Schema, subject: s, compatibility: NONE, schema: " + plain + "}\n---\n{kind: Stream, name: s, schema: {subject: s}, sink: {file: {dir: s}}, recent: {}}\n---\n{kind: Stream, name: s2, schema: {subject: s}, sink: {file: {dir: s2}}}\n")
+	r := w.measure(0, asksMore)
+	if one := r.Streams[0].Recent; !strings.HasPrefix(one.Untried, "the sample is empty: it is in memory alone, begun ") || one.Since.IsZero() || !strings.Contains(r.Summary[0], one.Untried) {
+		t.Errorf("%+v, %q", one, r.Summary)
+	}
+	if one := r.Streams[1].Recent; !strings.Contains(one.Untried, "keeps no sample") {
+		t.Errorf("%+v", one)
+	}
+	w.send("s", 3, lazaret.Event{Data: []byte(`{"kind":"a"}`), Key: []byte("k")})
+	if one := w.measure(0, asksMore).Streams[0].Recent; one.Untried != "" || one.Reasons[0].Examples[0].Key != "k" {
+		t.Errorf("%+v", one)
+	}
+	w.apply("---\n{kind: Schema, subject: s, schema: " + asksMore + "}\n")
+	if one := w.measure(0, asksMore).Streams[0].Recent; one.Untried != "no event of the sample passes today" {
+		t.Errorf("%+v", one)
+	}
+	w.send("s2", 2, lazaret.Event{Data: []byte(`{"kind":7}`)})
+	w.apply("---\n{kind: Schema, subject: s, schema: {}}\n")
+	if r := w.measure(0, plain); !strings.Contains(strings.Join(r.Summary, "\n"), "would release 0 of 2 entries; 2 of them pass as things are, and only have to be reprocessed") {
+		t.Errorf("%q", r.Summary)
+	}
+}
+
 // A measuring whose time is up answers with what it had looked at, says so, and looks at
 // each stream for its share of the time.
 func TestTimeIsUp(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/lazaret/lazaret"
 	"github.com/lazaret/lazaret/gateway"
@@ -23,7 +24,7 @@ type looker struct {
 // because it depends on what is redacted.
 type looked struct {
 	now, then schemas.Answer
-	id        string
+	verdict   lazaret.Verdict  // of now
 	reasons   []lazaret.Reason // of then, where it is refused
 }
 
@@ -36,11 +37,11 @@ func (l looker) look(ctx context.Context, e recent.Event) (looked, error) {
 	if err != nil {
 		return looked{}, err
 	}
-	r := looked{answer(now), answer(then), now.ID, then.Reasons}
+	r := looked{answer(now), answer(then), now, then.Reasons}
 	if l.redactor == nil {
 		return r, nil
 	}
-	if r.now, r.then, err = l.sure(e, now, then); r.then == schemas.Incompatible {
+	if r.now, r.then, err = l.sure(ctx, e, now, then); r.then == schemas.Incompatible {
 		r.reasons = l.shown(then.Reasons)
 	}
 	return r, err
@@ -56,9 +57,9 @@ func answer(v lazaret.Verdict) schemas.Answer {
 // sure is what is sure of a redacted event, which the verdicts are about.
 //
 // That it was accepted is known, and by what. Where that is what judges today, it passes
-// today, its rules are in order whatever the schema, and what the schema asks of its values is
-// so. Of all else only that counts which no value could change.
-func (l looker) sure(e recent.Event, now, then lazaret.Verdict) (before, after schemas.Answer, err error) {
+// today, its rules are in order whatever the schema. What the version that accepted it asks of
+// its values is so in any case. Of all else only that counts which no value could change.
+func (l looker) sure(ctx context.Context, e recent.Event, now, then lazaret.Verdict) (before, after schemas.Answer, err error) {
 	veiled, err := schemas.Veil(payloadOf(e.Event), l.redactor.Hides)
 	if err != nil {
 		return "", "", err
@@ -83,16 +84,52 @@ func (l looker) sure(e recent.Event, now, then lazaret.Verdict) (before, after s
 	before = schemas.Compatible
 	if same {
 		veiled.Passed(l.p.Base)
-	} else if before = veiled.Judge(l.p.Base); before == schemas.Compatible {
-		before = l.rules(now)
+	} else {
+		by, err := l.p.Stored(ctx, e.Judged.Subject, e.Judged.Schema, e.Received)
+		if err != nil {
+			return "", "", err
+		}
+		if by != nil {
+			veiled.Passed(by)
+		}
+		if before = veiled.Judge(l.p.Base); before == schemas.Compatible && !l.ruled(e.Judged) {
+			before = l.rules(now)
+		}
 	}
 	if after == "" {
 		after = veiled.Judge(l.p.Schema)
 	}
-	if !same && after == schemas.Compatible {
+	if !same && after == schemas.Compatible && !l.ruled(e.Judged) {
 		after = l.rules(then)
 	}
 	return before, after, nil
+}
+
+// ruled says whether the event was accepted by the very rules that there are, and these see
+// nothing but its payload.
+func (l looker) ruled(by lazaret.Version) bool {
+	return by.RuleSet == l.p.Active.Stream.RuleSet && !l.p.Rules.Sees(func(string) bool { return false })
+}
+
+// example is an event of the sample as it is named: a name that is redacted is none.
+func (l looker) example(e recent.Event, got looked) Example {
+	x := Example{EventID: got.verdict.ID, Key: got.verdict.Key, Received: e.Received, event: func() []byte { return e.Data }}
+	s := &l.p.Active.Stream
+	if l.redactor != nil {
+		if s.ID != "" && l.redactor.Touches(s.ID) {
+			x.EventID = ""
+		}
+		if s.Key != "" && l.redactor.Touches(s.Key) {
+			x.Key = ""
+		}
+	}
+	if x.Key == "" && utf8.Valid(e.Key) {
+		x.Key = string(e.Key)
+	}
+	if e.Source.Kind == "kafka" || e.Source.Kind == "file" {
+		x.Source = e.Source.String()
+	}
+	return x
 }
 
 // rules is what the stream's rules say of an event whose schema is in order.
