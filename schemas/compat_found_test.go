@@ -2,7 +2,9 @@ package schemas
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"strings"
 	"testing"
 )
 
@@ -79,5 +81,62 @@ func TestBreaksShowBothValues(t *testing.T) {
 		if len(got.Breaks) != 1 || string(got.Breaks[0].Old) != c.wantOld || string(got.Breaks[0].New) != c.wantNew {
 			t.Errorf("%s: %s", c.name, shown(got))
 		}
+	}
+}
+
+// Where a recursive reference leads is the library's own affair: what it names decides only
+// where nothing else can.
+func TestRecursiveReferencesAreNotTrusted(t *testing.T) {
+	const draft = `"$schema":"https://json-schema.org/draft/2019-09/schema"`
+	for _, c := range []struct {
+		name, old, new, event string
+		want                  Answer
+	}{
+		{"a resource entered at a definition", `{` + draft + `,"$ref":"other#/$defs/x","$defs":{"other":{"$id":"other","$recursiveAnchor":true,"type":"object","$defs":{"x":{"properties":{"a":{"$recursiveRef":"#"}}}}}}}`,
+			`{"properties":{"a":{"type":"object"}}}`, `{"a":1}`, Undecided},
+		{"a tree in a resource", `{` + draft + `,"type":"object","properties":{"t":{"type":"object","required":["v"],"properties":{"next":{"type":"object","additionalProperties":false}}}}}`,
+			`{` + draft + `,"type":"object","properties":{"t":{"$ref":"urn:tree#/$defs/node"}},"$defs":{"tree":{"$id":"urn:tree","$recursiveAnchor":true,"type":"object","$defs":{"node":{"type":"object","required":["v"],"properties":{"next":{"$recursiveRef":"#"}}}}}}}`, `{"t":{"v":1,"next":{}}}`, Undecided},
+		{"names", `{` + draft + `,"$recursiveAnchor":true,"type":["object","string"]}`, `{` + draft + `,"$recursiveAnchor":true,"type":["object","string"],"propertyNames":{"$recursiveRef":"#"}}`, `{"a":1}`, Undecided},
+		{"the root", `{` + draft + `,"$recursiveAnchor":true,"type":"object","additionalProperties":{"$recursiveRef":"#"},"required":["v"]}`, `{` + draft + `,"$recursiveAnchor":true,"type":"object","additionalProperties":{"$recursiveRef":"#"}}`, ``, Compatible},
+		{"an anchor below a name with a percent sign", `{"items":{}}`, `{"$ref":"list","$defs":{"elem%":{"$dynamicAnchor":"T","type":"string"},"l":{"$id":"list","items":{"$dynamicRef":"#T"},"$defs":{"T":{"$dynamicAnchor":"T"}}}}}`, `[1]`, Undecided},
+	} {
+		older, newer := compiled(json.RawMessage(c.old)), compiled(json.RawMessage(c.new))
+		if c.event != "" && (!good(older, []byte(c.event)) || good(newer, []byte(c.event))) {
+			t.Fatalf("%s: %s shows nothing", c.name, c.event)
+		}
+		if got := Compare(LevelBackward, newer, older); got.Answer != c.want {
+			t.Errorf("%s: %s, want %s", c.name, shown(got), c.want)
+		}
+	}
+}
+
+// Bounds are held to what the library keeps wherever a reference leads.
+func TestBoundsBehindReferences(t *testing.T) {
+	for _, keyword := range []string{"maxLength", "maxItems", "maxProperties", "maxContains", "minLength"} {
+		for _, at := range []string{`"$ref":"#/components/schemas/X","components":{"schemas":{"X":%s}}`, `"$ref":"#/definitions/text/short","definitions":{"text":{"short":%s}}`} {
+			document := fmt.Sprintf("{"+at+"}", fmt.Sprintf(`{%q:18446744073709551621,"contains":true}`, keyword))
+			var refused *CompileError
+			if _, err := Compile([]byte(document), Options{}); !errors.As(err, &refused) || !strings.HasSuffix(refused.Pointer, "/"+keyword) {
+				t.Errorf("%s: %v", document, err)
+			}
+		}
+	}
+}
+
+// Many patterns of names are told apart where few of them match together.
+func TestManyPatternsOfNames(t *testing.T) {
+	document := func(maximum int) json.RawMessage {
+		var list []string
+		for i := range 20 {
+			list = append(list, fmt.Sprintf(`"^x-%c.*":{"type":"integer","maximum":%d}`, 'a'+i, maximum))
+		}
+		return json.RawMessage(`{"type":"object","additionalProperties":false,"patternProperties":{` + strings.Join(list, ",") + `}}`)
+	}
+	narrow, wide := compiled(document(5)), compiled(document(9))
+	if got := Compare(LevelFull, wide, narrow); got.Answer != Incompatible || len(got.Breaks) == 0 || got.Breaks[0].Direction != Forward {
+		t.Error(shown(got))
+	}
+	if got := Compare(LevelBackward, wide, narrow); got.Answer != Compatible {
+		t.Error(shown(got))
 	}
 }

@@ -34,6 +34,9 @@ func (s *Schema) nodes() *nodes {
 	}
 	if s.root != nil {
 		b.graph = newGraph(s.root, s.source.anchored)
+		if b.graph.astray() {
+			b.context = "$recursiveRef"
+		}
 		b.root = b.node(s.root)
 	}
 	return b
@@ -76,6 +79,9 @@ func (b *nodes) list(list []*jsonschema.Schema) (nodes []*contain.Node) {
 
 // opaque makes a node of which only single values can be asked for.
 func (b *nodes) opaque(n *contain.Node, s *jsonschema.Schema, construct string) {
+	if len(b.graph.recurse) > 0 {
+		b.context = "$recursiveRef" // by itself the schema may mean something else
+	}
 	n.Opaque = construct
 	n.Accepts = func(v any) bool {
 		verr, err := validate(s, v)
@@ -126,7 +132,10 @@ func (b *nodes) fillAny(n *contain.Node, s *jsonschema.Schema) {
 			n.AllOf = append(n.AllOf, b.node(targets[0]))
 		} else {
 			b.context = "$dynamicRef"
-			b.beside(n, s, "$dynamicRef")
+			if s.RecursiveRef != nil {
+				b.context = "$recursiveRef"
+			}
+			b.beside(n, s, b.context)
 		}
 	}
 	n.AllOf = append(n.AllOf, b.list(s.AllOf)...)

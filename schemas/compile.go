@@ -3,6 +3,7 @@ package schemas
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"sync"
 
@@ -140,8 +141,15 @@ func (c *compilation) run(value any) (err error) {
 // finish checks what the compiled schema may cost and prepares it for judging.
 func (c *compilation) finish() error {
 	c.schema.size = c.total
-	c.schema.source = source{c.opts, c.documents, c.dynamicAnchors()}
-	g := newGraph(c.schema.root, c.schema.source.anchored)
+	anchored, err := c.dynamicAnchors()
+	if err != nil {
+		return err
+	}
+	c.schema.source = source{c.opts, c.documents, anchored}
+	g := newGraph(c.schema.root, anchored)
+	if err := c.checkBounds(g.nodes); err != nil {
+		return err
+	}
 	var profile []int
 	if !c.opts.noBudget {
 		var over *overBudget
@@ -162,17 +170,37 @@ func (c *compilation) finish() error {
 }
 
 // dynamicAnchors returns the compiled schemas that only a dynamic reference reaches.
-func (c *compilation) dynamicAnchors() (list []*jsonschema.Schema) {
-	for url, doc := range c.documents {
+func (c *compilation) dynamicAnchors() (list []*jsonschema.Schema, err error) {
+	for _, docURL := range sortedKeys(c.documents) {
 		var found []string
-		anchors(doc.value, "", &found)
+		anchors(c.documents[docURL].value, "", &found)
 		for _, ptr := range found {
-			if s, err := c.lib.Compile(url + "#" + ptr); err == nil {
-				list = append(list, s)
+			location := docURL + "#" + (&url.URL{Fragment: ptr}).EscapedFragment()
+			s, err := c.lib.Compile(location)
+			if err != nil {
+				return nil, c.failAt(location, "what has a $dynamicAnchor must be a schema: %v", c.explain(err))
 			}
+			list = append(list, s)
 		}
 	}
-	return list
+	return list, nil
+}
+
+// checkBounds checks the bounds of all schemas that take part, also of those that stand where
+// no keyword puts a schema and a reference leads.
+func (c *compilation) checkBounds(nodes []*jsonschema.Schema) error {
+	for _, s := range nodes {
+		docURL, ptr := splitLocation(s.Location)
+		doc := c.documents[docURL]
+		if doc == nil {
+			continue // a metaschema's
+		}
+		obj, _ := valueAt(doc.value, tokens(ptr)).(map[string]any)
+		if err := checkIntegers(doc, obj, ptr); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func anchors(v any, ptr string, found *[]string) {

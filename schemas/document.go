@@ -238,13 +238,18 @@ func (w *walk) keywords(obj map[string]any, ptr string) error {
 	if err := w.patterns(obj, ptr); err != nil {
 		return err
 	}
+	return nil
+}
+
+// checkIntegers refuses bounds that the library would not keep as they are.
+func checkIntegers(doc *document, obj map[string]any, ptr string) error {
 	for _, key := range integerKeywords {
 		n, ok := obj[key].(json.Number)
 		if !ok {
 			continue
 		}
 		if r, ok := new(big.Rat).SetString(n.String()); ok && r.Cmp(maxInteger) > 0 {
-			return w.doc.fail(ptr+"/"+key, "%s is larger than 9007199254740991", key)
+			return doc.fail(ptr+"/"+key, "%s is larger than 9007199254740991", key)
 		}
 	}
 	return nil

@@ -45,10 +45,22 @@ func newGraph(root *jsonschema.Schema, more []*jsonschema.Schema) *graph {
 	return g
 }
 
+// astray says whether a $recursiveRef may lead to another schema than those that
+// dynamicTargets lists. The library goes to the outermost schema in scope that lies in a
+// resource with $recursiveAnchor: to the root if that has it, else to wherever such a resource
+// was entered, which need not be its root. The names of properties have a scope of their own,
+// and so has a schema that is asked for by itself.
+func (g *graph) astray() bool {
+	if !slices.ContainsFunc(g.nodes, func(s *jsonschema.Schema) bool { return s.RecursiveRef != nil && s.RecursiveRef.RecursiveAnchor }) {
+		return false
+	}
+	return !g.root.RecursiveAnchor || slices.ContainsFunc(g.nodes, func(s *jsonschema.Schema) bool { return namesSchema(s) != nil })
+}
+
 // neighbours lists every schema that s names. Some may be nil.
 func neighbours(s *jsonschema.Schema) []*jsonschema.Schema {
 	list := []*jsonschema.Schema{s.Ref, s.RecursiveRef, s.Not, s.If, s.Then, s.Else,
-		s.PropertyNames, s.UnevaluatedProperties, s.Contains, s.Items2020, s.UnevaluatedItems, s.ContentSchema}
+		namesSchema(s), s.UnevaluatedProperties, s.Contains, s.Items2020, s.UnevaluatedItems, s.ContentSchema}
 	if s.DynamicRef != nil {
 		list = append(list, s.DynamicRef.Ref)
 	}

@@ -43,6 +43,25 @@ func tokens(pointer string) []string {
 	return parts
 }
 
+// valueAt is the value at a pointer in a decoded document, nil if there is none.
+func valueAt(v any, path []string) any {
+	for _, token := range path {
+		switch at := v.(type) {
+		case map[string]any:
+			v = at[token]
+		case []any:
+			i, err := strconv.Atoi(token)
+			if err != nil || i < 0 || i >= len(at) {
+				return nil
+			}
+			v = at[i]
+		default:
+			return nil
+		}
+	}
+	return v
+}
+
 // instancePath is the pointer to a place in a payload, bounded in length: the names in
 // it are the sender's.
 func instancePath(base, path []string) string {

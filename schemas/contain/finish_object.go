@@ -8,7 +8,8 @@ import (
 
 const (
 	maxAdded   = 10_000 // properties or items that are added to reach a minimum
-	maxSigns   = 10     // patterns of names that are told apart
+	maxSigns   = 60     // patterns of names that are told apart
+	fewSigns   = 6      // so many are told apart without a look at which can match together
 	maxDemands = 60     // properties or items that are asked for without a place
 )
 
@@ -151,6 +152,9 @@ func (s *solver) cells(lf *leaf, class *nameClass, lits []lit, known []string) (
 		case i < len(m.patterns):
 			for _, yes := range []bool{false, true} {
 				matched[m.patterns[i].Source] = yes
+				if yes && len(m.patterns) > fewSigns && s.freshName(nil, m.patterns[:i+1], matched, nil).verdict == isEmpty {
+					continue // nor with the patterns after it
+				}
 				divide(i + 1)
 			}
 			return
@@ -235,6 +239,9 @@ func (s *solver) freshName(lits []lit, patterns []*Pattern, matched map[string]b
 		}
 	}
 	if len(known) > 0 {
+		if !s.budget.use(len(known)) {
+			return overBudget
+		}
 		values := make([]any, len(known))
 		for i, name := range known {
 			values[i] = name
