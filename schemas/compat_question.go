@@ -43,13 +43,13 @@ func (q *question) ask(c *Comparison) {
 		if may -= answer.Steps; found == 0 {
 			may = stepsForMore
 		}
-		brk, ok := Break{}, false
+		brk, ok, limit := Break{}, false, false
 		if answer.Verdict == contain.Found {
-			brk, ok = q.proof(answer.Value)
+			brk, ok, limit = q.proof(answer.Value)
 		}
 		context := cmp.Or(accepts.context, refuses.context)
 		switch {
-		case answer.Verdict == contain.Empty && (context == "" || found > 0):
+		case answer.Verdict == contain.Empty && context == "":
 			return
 		case found > 0 && !ok:
 			c.More = true
@@ -59,6 +59,9 @@ func (q *question) ask(c *Comparison) {
 			return
 		case !ok && context != "":
 			c.Doubts = append(c.Doubts, q.doubt(contain.Doubt{Construct: context, Message: "what the reference leads to depends on the way to it"}))
+			return
+		case limit:
+			c.Doubts = append(c.Doubts, q.doubt(contain.Doubt{Construct: "size", Message: "an event was found that shows it, but it is larger, deeper or dearer to judge than events may be"}))
 			return
 		case !ok:
 			c.Doubts = append(c.Doubts, q.doubt(contain.Doubt{Construct: "witness", Message: "an event was found that the schema library judges otherwise; please report it"}))
@@ -86,24 +89,24 @@ func (s *Schema) sameText(o *Schema) bool {
 }
 
 // proof holds a witness against both schemas with the library, and says where it is
-// refused by a keyword that was not dropped yet; that is then dropped. False: the library
-// does not agree, or there is no such keyword.
-func (q *question) proof(value any) (brk Break, ok bool) {
+// refused by a keyword that was not dropped yet; that is then dropped. Not ok: the library
+// does not agree, or there is no such keyword; or the limits on events are in the way.
+func (q *question) proof(value any) (brk Break, ok, limit bool) {
 	witness, err := json.Marshal(value)
 	if err != nil {
-		return Break{}, false
+		return Break{}, false, false
 	}
 	good, err := q.accepts.reference(witness)
 	if err != nil || len(good.Reasons) > 0 {
-		return Break{}, false
+		return Break{}, false, beyondLimits(good)
 	}
 	bad, err := q.refuses.reference(witness)
-	if err != nil || len(bad.Reasons) == 0 {
-		return Break{}, false
+	if err != nil || len(bad.Reasons) == 0 || beyondLimits(bad) {
+		return Break{}, false, beyondLimits(bad)
 	}
 	at := slices.IndexFunc(bad.Reasons, func(r lazaret.Reason) bool { return !slices.Contains(q.dropped, keywordOf(r)) })
 	if at < 0 {
-		return Break{}, false
+		return Break{}, false, false
 	}
 	reason := bad.Reasons[at]
 	q.dropped = append(q.dropped, keywordOf(reason))
@@ -115,7 +118,14 @@ func (q *question) proof(value any) (brk Break, ok bool) {
 		brk.New, brk.Old = there, here
 	}
 	brk.Message = q.message(reason.Path, reason.Message)
-	return brk, true
+	return brk, true, false
+}
+
+// beyondLimits says whether an event was refused for what it costs, whatever the schema asks.
+func beyondLimits(r Result) bool {
+	return slices.ContainsFunc(r.Reasons, func(r lazaret.Reason) bool {
+		return strings.HasPrefix(string(r.Code), "json.") || r.Code == tooCostly().Code
+	})
 }
 
 // dropped is a keyword that is left out of a question, or one name out of its list.

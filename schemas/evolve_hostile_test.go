@@ -176,11 +176,39 @@ func hostilePatterns() []hostile {
 	}
 }
 
+// hostileWitnesses are schemas whose smallest events are beyond all bounds, since they have
+// the same part many times.
+func hostileWitnesses() []hostile {
+	twice := func(n int, last string) string {
+		return fmt.Sprintf(`{"$ref": "#/$defs/d0", "$defs": {%s, "d%d": %s}}`, repeated(n, ",", func(i int) string {
+			return fmt.Sprintf(`"d%d": {"type": "object", "required": ["a", "b"], "properties": {"a": {"$ref": "#/$defs/d%d"}, "b": {"$ref": "#/$defs/d%d"}}}`, i, i+1, i+1)
+		}), n, last)
+	}
+	nested := func(keyword, members string, n, deep int, leaf string) string {
+		return strings.Repeat(fmt.Sprintf(`{%q: %d, %q: `, keyword, n, members), deep) + leaf + strings.Repeat("}", deep)
+	}
+	array := func(n int, leaf string) string {
+		return strings.ReplaceAll(nested("minItems", "items", n, 4, leaf), `{"minItems"`, `{"type": "array", "minItems"`)
+	}
+	object := func(n int, leaf string) string {
+		return strings.ReplaceAll(nested("minProperties", "additionalProperties", n, 4, leaf), `{"minProperties"`, `{"type": "object", "minProperties"`)
+	}
+	large := `{"type": "array", "minItems": 3000, "uniqueItems": true, "items": {"type": "object", "required": ["k", "n"], "properties": {"k": {"const": "` + strings.Repeat("k", 400_000) + `"}, "n": {"type": %q}}}}`
+	return []hostile{
+		{name: "2^40 parts", old: twice(40, `{"type": "integer"}`), newer: twice(40, `{"type": ["integer", "null"]}`), backward: Compatible, forward: Incompatible},
+		{name: "10^12 items", old: array(1000, `{"type": "integer"}`), newer: array(1000, `{"type": "number"}`), backward: Compatible, forward: Incompatible},
+		{name: "10^12 items or none", old: array(1000, `{"type": "integer"}`), newer: `{"type": "null"}`, backward: Incompatible, forward: Incompatible},
+		{name: "10^12 properties", old: object(1000, `{"type": "integer"}`), newer: object(1000, `{"type": "number"}`), backward: Compatible, forward: Incompatible},
+		{name: "3,000 large items", old: fmt.Sprintf(large, "integer"), newer: fmt.Sprintf(large, "number"), backward: Compatible, forward: Incompatible},
+		{name: "deeper than events may be", old: twice(230, `false`), newer: strings.Replace(twice(230, `false`), `["a", "b"]`, `["a"]`, 1), backward: Compatible, forward: Compatible},
+	}
+}
+
 // TestHostileEvolutions holds that schemas that are made to cost much are answered within
 // bounds, by what is true or by "unknown".
 func TestHostileEvolutions(t *testing.T) {
 	var list []hostile
-	for _, some := range [][]hostile{hostileRecursions(), hostileUnions(), hostileSizes(), hostileNumbers(), hostilePatterns()} {
+	for _, some := range [][]hostile{hostileRecursions(), hostileUnions(), hostileSizes(), hostileNumbers(), hostilePatterns(), hostileWitnesses()} {
 		list = append(list, some...)
 	}
 	for _, h := range list {

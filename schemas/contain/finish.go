@@ -28,8 +28,13 @@ func (s *solver) finish(lf *leaf) outcome {
 	if o.verdict != isFound {
 		return o
 	}
-	s.budget.use(size(o.value))
-	if s.allHold(lf.goal, o.value) {
+	parts := size(o.value, maxValue+1)
+	switch {
+	case !s.budget.use(parts * len(lf.goal)):
+		return overBudget
+	case parts > maxValue:
+		return doubt("size", "an event that would show it is larger than is looked for: smaller bounds would help")
+	case s.allHold(lf.goal, o.value):
 		return o
 	}
 	lf.near = &o
@@ -52,21 +57,33 @@ func (s *solver) where(goal []lit) (place string) {
 	return place
 }
 
-// size counts the parts of a value, up to about a thousand.
-func size(v any) (n int) {
+// maxValue is how large a value is looked for, as size counts. A value whose members are
+// found once may have them many times, so that it is not bounded by the work that it took.
+const maxValue = 50_000
+
+// size counts the parts of a value, long texts by their length, and stops when there are so
+// many as are asked for.
+func size(v any, most int) (n int) {
+	n = 1
 	switch v := v.(type) {
+	case string:
+		n += len(v) / 32
 	case []any:
-		for _, item := range v[:min(len(v), 100)] {
-			n += size(item)
-		}
-	case map[string]any:
 		for _, item := range v {
-			if n += size(item); n > 1000 {
+			if n >= most {
 				break
 			}
+			n += size(item, most-n)
+		}
+	case map[string]any:
+		for name, item := range v {
+			if n >= most {
+				break
+			}
+			n += len(name)/32 + size(item, most-n)
 		}
 	}
-	return n + 1
+	return n
 }
 
 func numberOf(v any) (*big.Rat, bool) {

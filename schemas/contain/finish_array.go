@@ -220,6 +220,9 @@ func (t *try) items(same map[int]any) outcome {
 	unknown := empty
 	goals := map[string]outcome{}
 	for i := range list {
+		if !t.s.budget.use(1) {
+			return overBudget
+		}
 		if v, ok := same[i]; ok {
 			list[i] = v
 			continue
@@ -257,11 +260,16 @@ func (t *try) items(same map[int]any) outcome {
 func (t *try) differ(list []any) outcome {
 	unclear := doubt("uniqueItems", "whether there are enough different items could not be decided")
 	at := map[string]int{}
+	bytes, left := 0, maxValue // of all keys, and how much of the items may be looked at
 	for i := range list {
+		if left -= size(list[i], left); left <= 0 {
+			return unclear
+		}
 		key := string(jsonread.AppendKey(nil, list[i]))
+		bytes += len(key)
 		other, equal := at[key]
 		if equal {
-			if !t.s.budget.use(i) {
+			if !t.s.budget.use(bytes/8 + i) {
 				return overBudget
 			}
 			taken := t.s.oneOfValues(slices.Clone(list[:i]))

@@ -145,6 +145,7 @@ func (s *solver) solveKinds(goal []lit, of Types) outcome {
 		return m.outcome
 	}
 	if s.nested >= maxNested {
+		s.low = min(s.low, 0) // asked in another place it may be known
 		return doubt("depth", "the schemas are nested too deeply to be compared")
 	}
 	m := &memo{active: true, depth: s.nested}
@@ -172,6 +173,7 @@ func (s *solver) solveKinds(goal []lit, of Types) outcome {
 // was taken to be empty, is forgotten if that was wrong, holds for good if this goal rests on
 // no other, and else rests on what this goal rests on.
 func (s *solver) settle(key string, m *memo, began int, o outcome) outcome {
+	assumed := m.rests != final
 	if o.verdict != isEmpty || m.rests >= m.depth {
 		m.rests = final
 	}
@@ -192,7 +194,7 @@ func (s *solver) settle(key string, m *memo, began int, o outcome) outcome {
 		s.trail = append(s.trail, key)
 	}
 	m.active, m.outcome = false, o
-	if o.verdict == isUnknown {
+	if o.verdict == isUnknown && assumed {
 		delete(s.memo, key) // with other goals taken to be empty it may be known
 	}
 	return o
