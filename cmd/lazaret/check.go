@@ -152,7 +152,7 @@ func (c contractFiles) load(ctx context.Context, maxEvent int) (contract *rules.
 				if m != nil && c.schema == "" {
 					return m.file(subject, version)
 				}
-				return besideFile(c.schema)(subject, version)
+				return inFolder(filepath.Dir(c.schema))(subject, version)
 			},
 		})
 	}

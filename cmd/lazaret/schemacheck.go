@@ -118,9 +118,15 @@ server, or it does not let it be done, 78 a file is no schema.
 	f.IntVar(&o.recent, "against-recent", 0, "with --subject, try NEW also on so many of the events that its streams accepted last, and on the quarantine")
 	f.StringVar(&o.stream, "stream", "", "with --against-recent, on this stream's events alone")
 	f.BoolVar(&o.payloads, "payloads", false, "with --against-recent, show the payloads of examples")
+	references := referenceFlag(cmd)
 	e.prints(cmd, "table", "json", "github")
 	e.serverFlags(cmd)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error { return e.schemaCheck(cmd.Context(), args, o) }
+	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
+		if o.references, err = references(); err != nil {
+			return err
+		}
+		return e.schemaCheck(cmd.Context(), args, o)
+	}
 	return cmd
 }
 
@@ -131,6 +137,7 @@ type schemaCheckOptions struct {
 	recent         int
 	stream         string
 	payloads       bool
+	references     []schemas.Reference
 }
 
 // schemaCheck compares and says what came of it.
@@ -152,7 +159,7 @@ func (e *env) schemaCheck(ctx context.Context, args []string, o schemaCheckOptio
 	if o.subject != "" {
 		c, err = e.compareWithServer(ctx, args, level, o)
 	} else {
-		c, err = e.compareFiles(ctx, args, level)
+		c, err = e.compareFiles(ctx, args, level, o.references)
 	}
 	if err != nil {
 		return err
@@ -190,7 +197,7 @@ func parseLevel(name string) (schemas.Level, error) {
 }
 
 // compareFiles compares the last of the files with the others.
-func (e *env) compareFiles(ctx context.Context, paths []string, level schemas.Level) (compared, error) {
+func (e *env) compareFiles(ctx context.Context, paths []string, level schemas.Level, refs []schemas.Reference) (compared, error) {
 	var files []schemaFile
 	stdin := 0
 	for _, path := range paths {
@@ -212,7 +219,7 @@ func (e *env) compareFiles(ctx context.Context, paths []string, level schemas.Le
 		return compared{}, usage("--level %s looks at the latest version alone: give one OLD, or %s_TRANSITIVE", level, level)
 	}
 	for _, path := range paths {
-		f, err := e.readSchema(ctx, path)
+		f, err := e.readSchema(ctx, path, folderOf(path, paths), refs)
 		if err != nil {
 			return compared{}, err
 		}

@@ -31,6 +31,7 @@ type shownChange struct {
 
 func (e *env) schemaDiffCmd() *cobra.Command {
 	var annotations bool
+	var references func() ([]schemas.Reference, error)
 	cmd := &cobra.Command{
 		Use:   "diff OLD NEW",
 		Short: "Say in words what changed between two versions of a schema",
@@ -50,11 +51,15 @@ changes.`,
 			if args[0] == "-" && args[1] == "-" {
 				return usage("- can be given once: there is one standard input")
 			}
-			old, err := e.readSchema(cmd.Context(), args[0])
+			refs, err := references()
 			if err != nil {
 				return err
 			}
-			next, err := e.readSchema(cmd.Context(), args[1])
+			old, err := e.readSchema(cmd.Context(), args[0], folderOf(args[0], args), refs)
+			if err != nil {
+				return err
+			}
+			next, err := e.readSchema(cmd.Context(), args[1], folderOf(args[1], args), refs)
 			if err != nil {
 				return err
 			}
@@ -67,6 +72,7 @@ changes.`,
 		},
 	}
 	cmd.Flags().BoolVar(&annotations, "annotations", false, "list changes of titles, descriptions and other annotations too")
+	references = referenceFlag(cmd)
 	return e.prints(cmd, "table", "json")
 }
 

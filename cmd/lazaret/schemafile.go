@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"strings"
 
@@ -22,17 +23,30 @@ type schemaFile struct {
 }
 
 // readSchema reads a schema and compiles it. What does not compile is a fault of the file.
-func (e *env) readSchema(ctx context.Context, path string) (schemaFile, error) {
+// What it refers to is read from the folder beside, where its names are those of refs.
+func (e *env) readSchema(ctx context.Context, path, beside string, refs []schemas.Reference) (schemaFile, error) {
 	f, err := e.readDocument(ctx, path)
 	if err != nil {
 		return f, err
 	}
 	limits := config.Default()
-	f.schema, err = schemas.Compile(f.data, schemas.Options{Name: f.name, Limits: limits.JSONLimits(), Load: besideFile(path)})
+	f.schema, err = schemas.Compile(f.data, schemas.Options{
+		Name: f.name, Limits: limits.JSONLimits(), Load: inFolder(beside), References: refs,
+		LoadReferences: func(string, int) ([]schemas.Reference, error) { return refs, nil },
+	})
 	if err != nil {
-		return f, badConfig(schemaError(f.name, err))
+		return f, badConfig(schemaError(f.name, f.needsReference(err, refs)))
 	}
 	return f, nil
+}
+
+// folderOf is where what the schemas in files refer to is looked for: beside each, and for
+// standard input beside the last that is a file.
+func folderOf(path string, all []string) string {
+	for i := len(all) - 1; i >= 0 && path == "-"; i-- {
+		path = all[i]
+	}
+	return filepath.Dir(path)
 }
 
 // readDocument reads a JSON text. What cannot be read is a fault of the command line.
@@ -86,11 +100,20 @@ func (f schemaFile) notes() []schemaNote {
 	return list
 }
 
-// besideFile loads what a schema refers to, "lazaret:subject:version", from the file
-// subject.version.json in the same directory.
-func besideFile(path string) func(subject string, version int) ([]byte, error) {
+// inFolder loads what a schema refers to, "lazaret:subject:version", from the file
+// subject.version.json in a folder.
+func inFolder(folder string) func(subject string, version int) ([]byte, error) {
 	return func(subject string, version int) ([]byte, error) {
-		return readBeside(filepath.Join(filepath.Dir(path), fmt.Sprintf("%s.%d.json", filepath.Base(subject), version)))
+		name := fmt.Sprintf("%s.%d.json", filepath.Base(subject), version)
+		data, err := readBeside(filepath.Join(folder, name))
+		if errors.Is(err, fs.ErrNotExist) {
+			where := "the folder " + folder
+			if folder == "." {
+				where = "the current folder"
+			}
+			return nil, fmt.Errorf("there is no file %s in %s", name, where)
+		}
+		return data, err
 	}
 }
 

@@ -19,18 +19,23 @@ import (
 	"github.com/lazaret/lazaret/schemas"
 )
 
-// schemaBody is what is sent to have a schema checked or put under a level; without one it
-// is the schema as it is.
-func schemaBody(subject string, level schemas.Level, document []byte) ([]byte, error) {
-	if level == "" {
+// schemaBody is what is sent to have a schema checked or put under a level or with references;
+// without these it is the schema as it is. Its text is never changed.
+func schemaBody(subject string, level schemas.Level, refs []schemas.Reference, document []byte) ([]byte, error) {
+	if level == "" && len(refs) == 0 {
 		return document, nil
 	}
-	return json.Marshal(struct {
-		Kind          catalog.Kind    `json:"kind"`
-		Subject       string          `json:"subject"`
-		Compatibility schemas.Level   `json:"compatibility"`
-		Schema        json.RawMessage `json:"schema"`
-	}{catalog.KindSchema, subject, level, document})
+	body, err := json.Marshal(struct {
+		Kind          catalog.Kind        `json:"kind"`
+		Subject       string              `json:"subject"`
+		Compatibility schemas.Level       `json:"compatibility,omitempty"`
+		References    []schemas.Reference `json:"references,omitempty"`
+	}{catalog.KindSchema, subject, level, refs})
+	if err != nil {
+		return nil, err
+	}
+	body = append(body[:len(body)-1], `,"schema":`...)
+	return append(append(body, document...), '}'), nil
 }
 
 // compareWithServer compares a file with the versions that the server has.
@@ -43,27 +48,30 @@ func (e *env) compareWithServer(ctx context.Context, args []string, level schema
 	if err != nil {
 		return c, err
 	}
-	body, err := schemaBody(subject, level, file.data)
-	if err != nil {
-		return c, err
-	}
 	err = e.withServer(ctx, impatient, func(cl *client.Client) error {
-		if !o.allowFirst {
-			if err := hasSubject(ctx, cl, subject, file.name); err != nil {
-				return err
-			}
+		latest, err := hasSubject(ctx, cl, subject, file.name, o.allowFirst)
+		if err != nil {
+			return err
+		}
+		refs := e.referencesOf(file, o.references, latest)
+		body, err := schemaBody(subject, level, refs, file.data)
+		if err != nil {
+			return err
 		}
 		found, err := cl.CheckSchema(ctx, subject, body)
 		if err != nil {
-			return file.refused(err)
+			return file.refused(err, refs)
 		}
 		c = file.compared(found, subject)
 		if o.recent == 0 {
 			return nil
 		}
-		impact, err := cl.Impact(ctx, subject, file.data, o.stream, o.recent, o.payloads)
+		if body, err = schemaBody(subject, "", refs, file.data); err != nil {
+			return err
+		}
+		impact, err := cl.Impact(ctx, subject, body, o.stream, o.recent, o.payloads)
 		if err != nil {
-			return file.refused(err)
+			return file.refused(err, refs)
 		}
 		c.Impact = &impact
 		return nil
@@ -71,14 +79,18 @@ func (e *env) compareWithServer(ctx context.Context, args []string, level schema
 	return c, err
 }
 
-// hasSubject refuses a subject that the server does not have: with nothing to compare with
-// everything is compatible, and a slip of the pen would switch a check off.
-func hasSubject(ctx context.Context, c *client.Client, subject, name string) error {
-	_, err := c.Schema(ctx, subject, 0)
-	if isNotFound(err) {
-		return usage("--subject %s: the server has no such subject%s\n--allow-first takes %s for its first version", subject, nearest(subject, subjects(ctx, c)), name)
+// hasSubject is the latest version of a subject. It refuses one that the server does not have,
+// unless first says that it may be new: with nothing to compare with everything is compatible,
+// and a slip of the pen would switch a check off.
+func hasSubject(ctx context.Context, c *client.Client, subject, name string, first bool) (client.SchemaVersion, error) {
+	v, err := c.Schema(ctx, subject, 0)
+	switch {
+	case first && err != nil:
+		return client.SchemaVersion{}, nil // what is wrong is said of the check itself
+	case isNotFound(err):
+		return v, usage("--subject %s: the server has no such subject%s\n--allow-first takes %s for its first version", subject, nearest(subject, subjects(ctx, c)), name)
 	}
-	return err
+	return v, err
 }
 
 // subjects are those of the server, as far as one page tells.
@@ -95,7 +107,7 @@ func subjects(ctx context.Context, c *client.Client) (all []string) {
 }
 
 // refused makes a refusal of the schema an error of the file, with its places.
-func (f schemaFile) refused(err error) error {
+func (f schemaFile) refused(err error, refs []schemas.Reference) error {
 	var p *client.Problem
 	if !errors.As(err, &p) || p.Status != 400 && p.Status != 422 {
 		return err
@@ -107,6 +119,9 @@ func (f schemaFile) refused(err error) error {
 		}
 		fault.Resource, fault.File = "", f.name
 		fault.Line, fault.Column = f.place(fault.Pointer, "")
+		if names := f.outside(refs); len(names) > 0 && strings.HasSuffix(fault.Pointer, "/$ref") {
+			fault.Message += referenceHint(names)
+		}
 	}
 	return badConfig(err)
 }
@@ -163,9 +178,14 @@ nobody can tell.`,
 	f.StringVar(&why, "why", "", "why, for the record: it is kept with the version")
 	f.BoolVar(&force, "force", false, "register it also if it is not compatible, or nobody can tell")
 	f.BoolVar(&dryRun, "dry-run", false, "check everything and say what would change; change nothing")
+	references := referenceFlag(cmd)
 	e.prints(cmd, "table", "json")
 	return e.remote(cmd, impatient, func(ctx context.Context, c *client.Client, args []string) error {
 		wanted, err := parseLevel(level)
+		if err != nil {
+			return err
+		}
+		refs, err := references()
 		if err != nil {
 			return err
 		}
@@ -173,13 +193,17 @@ nobody can tell.`,
 		if err != nil {
 			return err
 		}
-		body, err := schemaBody(args[0], wanted, file.data)
+		if len(file.outside(refs)) > 0 {
+			latest, _ := hasSubject(ctx, c, args[0], file.name, true)
+			refs = e.referencesOf(file, refs, latest)
+		}
+		body, err := schemaBody(args[0], wanted, refs, file.data)
 		if err != nil {
 			return err
 		}
 		out, err := c.PutSchema(ctx, args[0], body, why, force, dryRun)
 		if err != nil {
-			return e.notRegistered(err, args[0], file)
+			return e.notRegistered(err, args[0], file, refs)
 		}
 		if e.output == "json" {
 			return e.printJSON(out)
@@ -210,10 +234,10 @@ func withoutBreaks(out client.Outcome) client.Outcome {
 }
 
 // notRegistered shows why a schema was refused.
-func (e *env) notRegistered(err error, subject string, file schemaFile) error {
+func (e *env) notRegistered(err error, subject string, file schemaFile, refs []schemas.Reference) error {
 	var p *client.Problem
 	if !errors.As(err, &p) || p.Comparisons["Schema/"+subject] == nil {
-		return file.refused(err)
+		return file.refused(err, refs)
 	}
 	c := file.compared(*p.Comparisons["Schema/"+subject], subject)
 	if err := e.printCompared(c); err != nil {
@@ -327,6 +351,13 @@ func (e *env) printSchema(x shownSchema) error {
 	s, now := e.style(e.stdout), time.Now()
 	e.line("%s version %d, %s", s.bold(clean(x.Subject)), x.Version, ago(x.Created, now))
 	e.line("New versions must be %s.\n", x.Level)
+	if len(x.References) > 0 {
+		var list []string
+		for _, r := range x.References {
+			list = append(list, showReference(schemas.Reference(r)))
+		}
+		e.line("It refers to %s.\n", clean(strings.Join(list, ", ")))
+	}
 	t := newTable(num("version"), num("id"), col("made"), col("hash"), flex("note", 12))
 	for _, v := range x.Versions {
 		id := ""

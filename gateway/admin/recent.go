@@ -55,7 +55,7 @@ func (a *API) impact(r *request) error {
 	if err != nil {
 		return err
 	}
-	q.Document = res.Schema
+	q.Document, q.References = res.Schema, res.References
 	report, err := a.conf.Impacts.Measure(r.Context(), q)
 	if err != nil {
 		return err

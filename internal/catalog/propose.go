@@ -53,9 +53,10 @@ func (p *Proposed) Stored(ctx context.Context, subject string, number int, recei
 }
 
 // Propose compiles and tries a document as the next version of the stream's subject, and
-// stores nothing. What is wrong with it is a *Refused; gateway.ErrNotFound if there is no
-// such stream, or if it has no schema.
-func (c *Catalog) Propose(ctx context.Context, stream string, document []byte) (*Proposed, error) {
+// stores nothing. Its references are those given, or else those of the latest version. What
+// is wrong with it is a *Refused; gateway.ErrNotFound if there is no such stream, or if it has
+// no schema.
+func (c *Catalog) Propose(ctx context.Context, stream string, document []byte, references ...schemas.Reference) (*Proposed, error) {
 	now, ok := c.now.Load().streams[stream]
 	if !ok || now.Stream.Schema == nil {
 		return nil, fmt.Errorf("stream %q with a schema: %w", stream, gateway.ErrNotFound)
@@ -71,6 +72,9 @@ func (c *Catalog) Propose(ctx context.Context, stream string, document []byte) (
 	s.SchemaVersion = latest.Number + 1
 	id := schemaID{s.Schema.Subject, s.SchemaVersion}
 	next := schemas.Version{Subject: id.subject, Number: id.number, Document: document, References: latest.References}
+	if len(references) > 0 {
+		next.References = references
+	}
 	m := c.maker(map[schemaID]schemas.Version{id: next}, nil)
 	m.dry = true
 	v, err := m.version(ctx, s)

@@ -1,10 +1,12 @@
 package catalog
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 
 	"github.com/lazaret/lazaret/gateway"
+	"github.com/lazaret/lazaret/internal/jsonread"
 	"github.com/lazaret/lazaret/internal/yamlread"
 	"github.com/lazaret/lazaret/rules"
 	"github.com/lazaret/lazaret/schemas"
@@ -185,6 +187,9 @@ func ParseBody(kind Kind, name string, data []byte) (Resource, error) {
 	switch kind {
 	case KindSchema:
 		r, err = parseSchema(doc, nil)
+		if raw, ok := jsonread.Find(data, "/schema"); err == nil && ok && json.Valid(data) {
+			r.Schema = bytes.Clone(raw) // kept as it was written
+		}
 		at = "/subject"
 	case KindRuleSet:
 		r, err = readRuleSet("", doc)

@@ -41,6 +41,13 @@ type SchemaDoubt struct {
 	Message   string `json:"message"`
 }
 
+// Reference gives a version of another subject the name that a document's $refs have for it.
+type Reference struct {
+	Name    string `json:"name"`
+	Subject string `json:"subject"`
+	Version int    `json:"version"`
+}
+
 // SchemaVersion is a version of a subject; Schema is empty in lists.
 type SchemaVersion struct {
 	Subject       string          `json:"subject"`
@@ -50,7 +57,7 @@ type SchemaVersion struct {
 	Note          string          `json:"note,omitempty"`
 	Created       time.Time       `json:"created"`
 	Compatibility string          `json:"compatibility,omitempty"` // the subject's own level
-	References    json.RawMessage `json:"references,omitempty"`
+	References    []Reference     `json:"references,omitempty"`
 	Schema        json.RawMessage `json:"schema,omitempty"`
 }
 

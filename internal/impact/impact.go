@@ -57,6 +57,8 @@ func New(conf Config) (*Meter, error) {
 type Query struct {
 	Subject  string
 	Document []byte
+	// References are the document's; none stands for those of the subject's latest version.
+	References []schemas.Reference
 	// Stream is the one that is meant; "" is every stream that is judged by the subject.
 	Stream string
 	// Recent is how many of the events that were accepted last are looked at, and Entries how
@@ -209,7 +211,7 @@ func (m *Meter) stream(ctx context.Context, s gateway.Stream, q Query, share tim
 		Recent: Recent{Reasons: []Group{}}, Quarantine: Quarantine{Released: []Example{}, Reasons: []Group{}}}
 	all, cancel := context.WithTimeout(ctx, share)
 	defer cancel()
-	p, err := m.conf.Catalog.Propose(all, s.Name, q.Document)
+	p, err := m.conf.Catalog.Propose(all, s.Name, q.Document, q.References...)
 	if up(ctx, all, err) {
 		one.Recent.Cut, one.Quarantine.Cut = true, true
 		one.Recent.Untried = one.Recent.untried()
