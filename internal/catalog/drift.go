@@ -11,11 +11,21 @@ import (
 // ProposalNote is how the note begins of a version that a proposal made, or took back.
 const ProposalNote = "proposal "
 
+// ProposalTakenBack follows the proposal's id in the note of a version that took one back.
+const ProposalTakenBack = ", rolled back by "
+
+// grown says whether a proposal made a version, by its note.
+func grown(v schemas.Version) bool {
+	id, is := strings.CutPrefix(v.Note, ProposalNote)
+	i := strings.IndexByte(id, ',')
+	return is && (i < 0 || !strings.HasPrefix(id[i:], ProposalTakenBack))
+}
+
 // drift says of a new version, for people who keep their schemas in files, that the latest
 // one came from a proposal: the file may be of before it. It is "" if that is not so.
 func (one pending) drift(next schemas.Version, refused bool) string {
 	latest := one.earlier[len(one.earlier)-1]
-	if !strings.HasPrefix(latest.Note, ProposalNote) || strings.HasPrefix(next.Note, ProposalNote) {
+	if !grown(latest) || strings.HasPrefix(next.Note, ProposalNote) {
 		return ""
 	}
 	what := fmt.Sprintf("version %d, the latest, came from a proposal (%s)", latest.Number, latest.Note)

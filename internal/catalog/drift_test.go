@@ -37,3 +37,20 @@ func TestFilesOlderThanAProposal(t *testing.T) {
 		}
 	}
 }
+
+// A version that took a proposal back is none that a proposal made.
+func TestFilesAfterAProposalWasTakenBack(t *testing.T) {
+	const file, grown = `{additionalProperties: false, properties: {a: {}}}`, `{additionalProperties: false, properties: {a: {}, b: {}}}`
+	f := newFixture(t)
+	for i, note := range []string{"", ProposalNote + "7, accepted by ana", ProposalNote + "7" + ProposalTakenBack + "ben, the second"} {
+		list, err := ParseManifests("m.yaml", []byte(schemaManifest([]string{file, grown, file}[i], "compatibility: NONE")), nil)
+		must(t, err)
+		_, err = f.Apply(t.Context(), []Change{{Resource: list[0], Force: true, Note: note}}, Options{})
+		must(t, err)
+	}
+	results, err := f.change(Options{DryRun: true}, schemaManifest(grown))
+	must(t, err)
+	if text := strings.Join(results[0].Notices, "\n"); strings.Contains(text, "proposal") {
+		t.Error(text)
+	}
+}

@@ -42,6 +42,7 @@ type tally struct {
 	near    map[string]int    // by path: values that are misspelt
 	fresh   map[string]digest // ids of the drafts that were made, or made anew, from it
 	full    map[string]bool   // the lists that too many values are asked for
+	foreign map[elsewhere]int // entries that ask for an edit of a schema of another subject
 	late    []string          // ids of entries that pass by now
 	partial bool              // not all entries were read
 }
@@ -53,7 +54,7 @@ func (e *Engine) read(ctx context.Context, s *gateway.Stream, base schemas.Versi
 		return nil, nil // true and false have no places
 	}
 	t := &tally{stream: s.Name, base: base, judge: judge, reader: r,
-		claims: map[string]*claim{}, near: map[string]int{}, fresh: map[string]digest{}}
+		claims: map[string]*claim{}, near: map[string]int{}, fresh: map[string]digest{}, foreign: map[elsewhere]int{}}
 	waiting := quarantine.Filter{Stream: s.Name, Status: quarantine.Quarantined}
 	groups, more, err := e.conf.Quarantine.Largest(ctx, waiting, codes, maxGroups)
 	if err != nil {
@@ -117,8 +118,28 @@ func (t *tally) add(ctx context.Context, entry *quarantine.Entry, event func() (
 	wants, ok := t.wants(reasons, payload)
 	if ok {
 		t.claim(entry, source, wants, payload)
+	} else {
+		t.aside(reasons, payload)
 	}
 	return nil
+}
+
+// elsewhere is a place in events whose schema is of another subject.
+type elsewhere struct{ path, document string }
+
+// aside counts an entry that asks for an edit of a schema that this one refers to.
+func (t *tally) aside(reasons []lazaret.Reason, payload []byte) {
+	seen := map[elsewhere]bool{}
+	for _, r := range reasons {
+		document, _, outside := strings.Cut(r.SchemaPath, "#")
+		at := elsewhere{starred(r.Path, payload), document}
+		if !outside || document == "" || r.Rule != "" || !slices.Contains(codes, r.Code) || seen[at] {
+			continue
+		}
+		if seen[at] = true; t.foreign[at] > 0 || len(t.foreign) < maxClaims {
+			t.foreign[at]++
+		}
+	}
 }
 
 // wants are the edits that all reasons together ask for; ok is false if one of them cannot
@@ -227,6 +248,12 @@ func (t *tally) chosen() (list []*claim, notes []Note) {
 	for path, n := range t.near {
 		notes = append(notes, Note{t.stream, path, fmt.Sprintf("in %s %s a listed value is spelt otherwise (case, spaces, hyphens): that is for the producer to mend, and not proposed", words.Count(n), words.Plural(n, "entry", "entries"))})
 	}
+	for at, n := range t.foreign {
+		if n >= minEntries {
+			subject, version, _ := cutVersion(at.document)
+			notes = append(notes, Note{t.stream, at.path, fmt.Sprintf("%s for an edit of %s version %s, which this schema refers to: change that subject, and then the reference", asking(n), subject, version)})
+		}
+	}
 	slices.SortFunc(list, func(a, b *claim) int {
 		return cmp.Or(cmp.Compare(len(a.keys), len(b.keys)), cmp.Compare(b.entries, a.entries), slices.Compare(a.keys, b.keys))
 	})
@@ -249,6 +276,21 @@ func (t *tally) chosen() (list []*claim, notes []Note) {
 	}
 	slices.SortFunc(notes, compareNotes)
 	return kept, notes
+}
+
+// asking is how a note begins that says how many entries ask for something.
+func asking(n int) string {
+	return words.Counted(n, "entry", "entries") + " " + words.Plural(n, "asks", "ask")
+}
+
+// cutVersion reads the name of another document in a reason, "lazaret:subject:version".
+func cutVersion(document string) (subject, version string, ok bool) {
+	rest, _ := strings.CutPrefix(document, "lazaret:")
+	i := strings.LastIndexByte(rest, ':')
+	if i < 0 {
+		return rest, "", false
+	}
+	return rest[:i], rest[i+1:], true
 }
 
 // tooMany says whether a claim is about a list that too many values are asked for.

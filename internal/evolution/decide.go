@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/lazaret/lazaret"
@@ -266,7 +267,8 @@ func (e *Engine) Rollback(ctx context.Context, id string, d Decision) (Proposal,
 	return *p, e.finishRollingBack(ctx, p)
 }
 
-// undoes is the latest version if it is the one that the proposal made, or its document again.
+// undoes is the latest version if it is the one that the proposal made, or its document again;
+// and the proposal's own if somebody made the version before it the latest again by hand.
 func (e *Engine) undoes(ctx context.Context, p *Proposal) (number int, err error) {
 	latest, err := e.conf.Catalog.Schemas().Get(ctx, p.Subject, 0)
 	if err != nil {
@@ -274,6 +276,10 @@ func (e *Engine) undoes(ctx context.Context, p *Proposal) (number int, err error
 	}
 	if hash, err := schemas.Hash(p.Document); err != nil || latest.Number == p.Version || latest.Hash == hash {
 		return latest.Number, err
+	}
+	base, err := e.conf.Catalog.Schemas().Get(ctx, p.Subject, p.Base)
+	if err != nil || latest.Hash == base.Hash {
+		return p.Version, err
 	}
 	return 0, fmt.Errorf("%w: version %d of %s came after version %d, which this proposal made, and is another document; to take both back, roll the schema back by its version: lazaret schema rollback %s %d",
 		ErrConflict, latest.Number, p.Subject, p.Version, p.Subject, p.Base)
@@ -284,7 +290,7 @@ func (e *Engine) finishRollingBack(ctx context.Context, p *Proposal) error {
 	if err != nil {
 		return err
 	}
-	number, err := e.put(ctx, p, max(p.RolledBackFrom, p.Version), base.Document, true, fmt.Sprintf("%s%s, rolled back by %.60s", catalog.ProposalNote, p.ID, p.Who), nil)
+	number, err := e.put(ctx, p, max(p.RolledBackFrom, p.Version), base.Document, true, fmt.Sprintf("%s%s%s%.60s", catalog.ProposalNote, p.ID, catalog.ProposalTakenBack, p.Who), nil)
 	if errors.Is(err, ErrConflict) || errors.Is(err, catalog.ErrMode) {
 		p.State = Accepted
 		return errors.Join(err, e.store.save(ctx, p, RollingBack))
@@ -297,7 +303,12 @@ func (e *Engine) finishRollingBack(ctx context.Context, p *Proposal) error {
 		stays += ": " + words.Counted(int(job.Released), "entry", "entries")
 	}
 	p.Notice = ""
-	p.notice(append([]string{stays}, e.others(p)...)...)
+	made, err := e.conf.Catalog.Schemas().Get(ctx, p.Subject, number)
+	if err == nil && !strings.HasPrefix(made.Note, catalog.ProposalNote+p.ID) {
+		p.notice(fmt.Sprintf("version %d had taken it back already, and no other was made", number), stays)
+	} else {
+		p.notice(append([]string{stays}, e.others(p)...)...)
+	}
 	if err := e.store.save(ctx, p, RollingBack); err != nil {
 		return err
 	}

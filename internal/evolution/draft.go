@@ -199,7 +199,7 @@ func (e *Engine) compare(ctx context.Context, p *Proposal, base schemas.Version,
 	}
 	switch check.Answer {
 	case schemas.Incompatible:
-		return fmt.Sprintf("the subject's level %s does not allow the edits", check.Level), nil
+		return fmt.Sprintf("%s for %s, which is not %s compatible, so it is not proposed", asking(p.Entries), p.texts(), check.Level), nil
 	case schemas.Undecided:
 		if p.Compatibility == schemas.Compatible {
 			p.Doubts = append(p.Doubts, check.Messages()...)

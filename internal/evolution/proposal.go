@@ -152,15 +152,19 @@ func subset(a, b []string) bool {
 	return true
 }
 
+// texts is the edits in words.
+func (p *Proposal) texts() string {
+	list := make([]string, len(p.Edits))
+	for i, e := range p.Edits {
+		list[i] = e.Text
+	}
+	return strings.Join(list, "; ")
+}
+
 // summarise writes the summary.
 func (p *Proposal) summarise() {
 	var b strings.Builder
-	for i, e := range p.Edits {
-		if i > 0 {
-			b.WriteString("; ")
-		}
-		b.WriteString(e.Text)
-	}
+	b.WriteString(p.texts())
 	least := ""
 	if p.AtLeast {
 		least = "at least "
