@@ -123,6 +123,33 @@ func TestBoundsBehindReferences(t *testing.T) {
 	}
 }
 
+// Bounds on how many items match are compared where they are about the same items.
+func TestBoundsOnContains(t *testing.T) {
+	one := func(name string, most int) string {
+		return fmt.Sprintf(`{"contains":{"const":%q},"maxContains":%d}`, name, most)
+	}
+	both := func(a, b int) string { return `{"type":"array","allOf":[` + one("a", a) + "," + one("b", b) + `]}` }
+	for _, c := range []struct {
+		old, new          string
+		backward, forward Answer
+	}{
+		{one("a", 7), one("a", 8), Compatible, Incompatible},
+		{one("a", 7), one("a", 30), Compatible, Incompatible},
+		{both(7, 9), both(8, 9), Compatible, Incompatible},
+		{both(2, 3), both(3, 3), Compatible, Incompatible},
+		{both(2, 3), both(3, 2), Incompatible, Incompatible},
+		{`{"type":"array","contains":{"const":1},"minContains":4}`, `{"type":"array","contains":{"const":1},"minContains":3,"maxContains":9}`, Incompatible, Incompatible},
+	} {
+		old, next := compiled(json.RawMessage(c.old)), compiled(json.RawMessage(c.new))
+		if got := Compare(LevelBackward, next, old); got.Answer != c.backward {
+			t.Errorf("%s to %s: backward %s", c.old, c.new, shown(got))
+		}
+		if got := Compare(LevelForward, next, old); got.Answer != c.forward {
+			t.Errorf("%s to %s: forward %s", c.old, c.new, shown(got))
+		}
+	}
+}
+
 // Many patterns of names are told apart where few of them match together.
 func TestManyPatternsOfNames(t *testing.T) {
 	document := func(maximum int) json.RawMessage {

@@ -50,11 +50,17 @@ func (s *solver) finishArray(lf *leaf) outcome {
 	if a.min > maxAdded {
 		return doubt("minItems", "an array would have to have more items than can be looked for")
 	}
+	least, most := tightest(a.least, false), tightest(a.most, true)
+	for _, f := range most {
+		if slices.ContainsFunc(least, func(l fact) bool { return l.lit == f.lit && l.n > f.n }) {
+			return empty // more of these items are asked for than there may be
+		}
+	}
 	var demands []demand
 	for _, f := range a.items {
 		demands = append(demands, demand{from: f.n, exact: f.op == opItem, lits: f.lits})
 	}
-	for _, f := range a.least {
+	for _, f := range least {
 		if f.n > maxDemands {
 			return doubt("contains", "too many items are asked for")
 		}
@@ -67,7 +73,7 @@ func (s *solver) finishArray(lf *leaf) outcome {
 	}
 	var none []lit // what no item is to be
 	var few []fact // what only some are
-	for _, f := range a.most {
+	for _, f := range most {
 		if f.n == 0 {
 			none = append(none, f.lit.complement())
 		} else {
@@ -91,6 +97,21 @@ func (s *solver) finishArray(lf *leaf) outcome {
 		return o
 	}
 	return doubt("maxContains", "whether so few items can match could not be decided")
+}
+
+// tightest leaves of several bounds on how many items have the same literal the one that
+// says most: the smallest of upper bounds, the largest of lower ones.
+func tightest(bounds []fact, upper bool) (list []fact) {
+	for _, f := range bounds {
+		at := slices.IndexFunc(list, func(g fact) bool { return g.lit == f.lit })
+		switch {
+		case at < 0:
+			list = append(list, f)
+		case upper == (f.n < list[at].n):
+			list[at] = f
+		}
+	}
+	return list
 }
 
 // maxFew bounds the items that are told apart by whether they match contains.
