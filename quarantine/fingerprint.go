@@ -20,20 +20,28 @@ type trait struct {
 	code lazaret.Code
 	rule string
 	path string // normalised
+	// cause tells apart what one code is said of for unlike reasons: the message of
+	// schema.unknown, which names what the stream accepts and nothing of the event's.
+	cause string
 }
 
 func (t trait) compare(o trait) int {
 	return cmp.Or(cmp.Compare(t.code, o.code), cmp.Compare(t.rule, o.rule), cmp.Compare(t.path, o.path))
 }
 
+func (t trait) same(o trait) bool { return t.compare(o) == 0 }
+
 // traits returns the distinct traits of reasons, sorted.
 func traits(reasons []lazaret.Reason) []trait {
 	list := make([]trait, len(reasons))
 	for i, r := range reasons {
-		list[i] = trait{r.Code, r.Rule, normalise(r.Path)}
+		list[i] = trait{code: r.Code, rule: r.Rule, path: normalise(r.Path)}
+		if r.Code == lazaret.CodeSchemaUnknown {
+			list[i].cause = r.Message
+		}
 	}
-	slices.SortFunc(list, trait.compare)
-	return slices.Compact(list)
+	slices.SortStableFunc(list, trait.compare)
+	return slices.CompactFunc(list, trait.same)
 }
 
 // fingerprint names the group of the entries of a stream that have these traits.
@@ -44,6 +52,9 @@ func fingerprint(stream string, list []trait) string {
 		hashString(h, string(t.code))
 		hashString(h, t.rule)
 		hashString(h, t.path)
+		if t.cause != "" { // of those without, the groups that there were stay
+			hashString(h, t.cause)
+		}
 	}
 	return hex.EncodeToString(h.Sum(nil)[:fingerprintSize])
 }

@@ -149,6 +149,8 @@ func TestFingerprint(t *testing.T) {
 		"fewer":          f("s", rule("r", "/items/0/price")),
 		"swapped fields": f("s", rule("q", "/items/0/price"), rule("r", "/a")),
 		"none":           f("s"),
+		"no version":     f("s", lazaret.Reason{Code: lazaret.CodeSchemaUnknown, Message: "what the event gives as the version of its schema is not one"}),
+		"another's":      f("s", lazaret.Reason{Code: lazaret.CodeSchemaUnknown, Message: "the event names a version of another schema than s"}),
 	}
 	seen := map[string]string{base: "base"}
 	for name, got := range other {

@@ -230,8 +230,8 @@ func (e *env) quarantineGroupsCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "groups", Short: "List groups of entries that fail alike, largest first", Args: cobra.NoArgs,
 		Long: `Entries of one group are of one stream and fail with the same codes, by the same rules, at
-the same paths (array indices count as *): most likely for one cause. The table shows the
-beginning of a group's name, which --group takes.`,
+the same paths (array indices count as *), and those of schema.unknown with the same message:
+most likely for one cause. The table shows the beginning of a group's name, which --group takes.`,
 		Example: "  lazaret quarantine groups --stream clickstream\n  lazaret quarantine groups -o json | jq -r '.groups[].group'",
 	}
 	ff.register(cmd, true)

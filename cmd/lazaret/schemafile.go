@@ -19,6 +19,7 @@ type schemaFile struct {
 	name   string
 	data   []byte
 	schema *schemas.Schema
+	refs   []schemas.Reference
 	text   *yamlread.Document // nil where places are not known
 }
 
@@ -30,6 +31,7 @@ func (e *env) readSchema(ctx context.Context, path, beside string, refs []schema
 		return f, err
 	}
 	limits := config.Default()
+	f.refs = refs
 	f.schema, err = schemas.Compile(f.data, schemas.Options{
 		Name: f.name, Limits: limits.JSONLimits(), Load: inFolder(beside), References: refs,
 		LoadReferences: func(string, int) ([]schemas.Reference, error) { return refs, nil },
@@ -117,11 +119,18 @@ func inFolder(folder string) func(subject string, version int) ([]byte, error) {
 	}
 }
 
-// place is where a keyword of the schema at a pointer stands, or else that schema; 0 if
-// that is not known, as in a document that this one refers to.
+// place is where a keyword of the schema at a pointer stands, or else that schema; in a
+// document that this one refers to, where it does. 0 if that is not known.
 func (f schemaFile) place(pointer, keyword string) (line, column int) {
 	if f.text == nil {
 		return 0, 0
+	}
+	if document, _, other := strings.Cut(pointer, "#"); other && document != "" && document[0] != '/' {
+		at, ok := f.refersTo(document)
+		if !ok {
+			return 0, 0
+		}
+		pointer, keyword = at, "$ref"
 	}
 	for _, p := range []string{pointer + "/" + escapeToken(keyword), pointer} {
 		if at, ok := f.text.Locate(p); ok {
@@ -132,6 +141,18 @@ func (f schemaFile) place(pointer, keyword string) (line, column int) {
 		}
 	}
 	return 0, 0
+}
+
+// nearest is place, or where the nearest parent stands that there is.
+func (f schemaFile) nearest(pointer, keyword string) filePlace {
+	p := filePlace{File: f.name}
+	for {
+		if p.Line, p.Column = f.place(pointer, keyword); p.Line > 0 || pointer == "" {
+			return p
+		}
+		pointer, _ = parentOf(pointer)
+		keyword = ""
+	}
 }
 
 func escapeToken(s string) string {

@@ -29,14 +29,16 @@ func (e *env) annotate(c compared) error {
 	}
 	for _, b := range c.Breaks {
 		accepts, refuses := b.sides(c.New)
-		write("error", b.filePlace, "not "+string(c.Level)+" compatible",
-			fmt.Sprintf("accepted by %s, refused by %s because %s: %s", accepts, refuses, b.reason(), short(string(b.Witness), maxAnnotated)))
+		at, stands := c.inNew(b.filePlace, b.Pointer, b.Keyword)
+		write("error", at, "not "+string(c.Level)+" compatible",
+			fmt.Sprintf("accepted by %s, refused by %s because %s%s: %s", accepts, refuses, b.reason(), stands, short(string(b.Witness), maxAnnotated)))
 	}
 	if c.More {
 		write("error", filePlace{}, "not "+string(c.Level)+" compatible", "… and more: mend these and ask again")
 	}
 	for _, d := range c.Doubts {
-		write("warning", d.filePlace, string(c.Level)+" could not be decided", d.Message)
+		at, stands := c.inNew(d.filePlace, d.Pointer, d.Construct)
+		write("warning", at, string(c.Level)+" could not be decided", d.Message+stands)
 	}
 	if len(c.Breaks)+len(c.Doubts) == 0 {
 		write("notice", filePlace{}, string(c.Level)+" compatible", c.claim())
@@ -45,6 +47,16 @@ func (e *env) annotate(c compared) error {
 		c.annotateImpact(write)
 	}
 	return err
+}
+
+// inNew is where in NEW something is annotated that stands in an earlier version, whose file is
+// no part of the change: at its counterpart, or the nearest parent of that. stands says where
+// it is.
+func (c compared) inNew(at filePlace, pointer, keyword string) (in filePlace, stands string) {
+	if at.File == c.New {
+		return at, ""
+	}
+	return c.file.nearest(pointer, keyword), fmt.Sprintf(" (%s %s)", at, orSchema(pointer))
 }
 
 // annotateImpact writes what the schema would do to real traffic: an error for each reason

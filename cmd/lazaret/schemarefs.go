@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -44,35 +45,66 @@ func showReference(r schemas.Reference) string {
 	return fmt.Sprintf("%s=%s:%d", r.Name, r.Subject, r.Version)
 }
 
-// outside lists the names of other documents that a schema's $refs have, but for those of
-// subjects and those that the references give.
-func (f schemaFile) outside(refs []schemas.Reference) (names []string) {
+// eachRef calls do with each $ref of a document, and the pointer of the schema that has it, in
+// the order of the pointers.
+func eachRef(document []byte, do func(pointer, ref string)) {
 	var value any
-	if json.Unmarshal(f.data, &value) != nil {
-		return nil
+	if json.Unmarshal(document, &value) != nil {
+		return
 	}
-	var walk func(v any)
-	walk = func(v any) {
+	var walk func(pointer string, v any)
+	walk = func(pointer string, v any) {
 		switch v := v.(type) {
 		case []any:
-			for _, item := range v {
-				walk(item)
+			for i, item := range v {
+				walk(pointer+"/"+strconv.Itoa(i), item)
 			}
 		case map[string]any:
-			ref, _ := v["$ref"].(string)
-			name, _, _ := strings.Cut(ref, "#")
-			given := func(r schemas.Reference) bool { return r.Name == name }
-			if name != "" && !strings.HasPrefix(name, "lazaret:") && !slices.Contains(names, name) && !slices.ContainsFunc(refs, given) {
-				names = append(names, name)
+			if ref, ok := v["$ref"].(string); ok {
+				do(pointer, ref)
 			}
-			for _, member := range v {
-				walk(member)
+			for _, name := range slices.Sorted(maps.Keys(v)) {
+				walk(pointer+"/"+escapeToken(name), v[name])
 			}
 		}
 	}
-	walk(value)
+	walk("", value)
+}
+
+// outside lists the names of other documents that a schema's $refs have, but for those of
+// subjects and those that the references give.
+func (f schemaFile) outside(refs []schemas.Reference) (names []string) {
+	eachRef(f.data, func(_, ref string) {
+		name, _, _ := strings.Cut(ref, "#")
+		given := func(r schemas.Reference) bool { return r.Name == name }
+		if name != "" && !strings.HasPrefix(name, subjectScheme) && !slices.Contains(names, name) && !slices.ContainsFunc(refs, given) {
+			names = append(names, name)
+		}
+	})
 	slices.Sort(names)
 	return names
+}
+
+// subjectScheme begins the name of a version of a subject, "lazaret:subject:version".
+const subjectScheme = "lazaret:"
+
+// refersTo is the pointer of the first schema that refers to a version of a subject, or else
+// to another version of it.
+func (f schemaFile) refersTo(document string) (pointer string, ok bool) {
+	subject := func(name string) string { return name[:max(0, strings.LastIndexByte(name, ':'))] }
+	exact := false
+	eachRef(f.data, func(at, ref string) {
+		name, _, _ := strings.Cut(ref, "#")
+		for _, r := range f.refs {
+			if r.Name == name {
+				name = fmt.Sprintf("%s%s:%d", subjectScheme, r.Subject, r.Version)
+			}
+		}
+		if !exact && (name == document || !ok && strings.HasPrefix(name, subjectScheme) && subject(name) == subject(document)) {
+			pointer, ok, exact = at, true, name == document
+		}
+	})
+	return pointer, ok
 }
 
 // needsReference adds to what is wrong with a schema how its $refs are given a meaning.

@@ -54,6 +54,7 @@ func (e *env) compareWithServer(ctx context.Context, args []string, level schema
 			return err
 		}
 		refs := e.referencesOf(file, o.references, latest)
+		file.refs = refs
 		body, err := schemaBody(subject, level, refs, file.data)
 		if err != nil {
 			return err
@@ -197,6 +198,7 @@ nobody can tell.`,
 			latest, _ := hasSubject(ctx, c, args[0], file.name, true)
 			refs = e.referencesOf(file, refs, latest)
 		}
+		file.refs = refs
 		body, err := schemaBody(args[0], wanted, refs, file.data)
 		if err != nil {
 			return err
