@@ -362,7 +362,8 @@ schema are in order. In a failing ` + "`oneOf` or `anyOf`" + ` only the branch t
 reported: the one that the discriminator names (a property that is ` + "`const` or `enum`" + ` in each branch), else the closest one.
 
 The same event under the same stream version gives the same reasons over HTTP, from ` + "`lazaret check`" + ` and in a
-reprocess job. Entries that have the same codes, rules and paths (array indices apart) form a group.
+reprocess job. Entries that have the same codes, rules and paths (array indices apart) form a group; those of schema.unknown have the same
+message, too.
 
 `
 

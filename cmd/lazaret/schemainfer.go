@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"runtime"
 	"strings"
@@ -108,7 +107,7 @@ func (e *env) inferFiles(ctx context.Context, files []string, o inferOptions) er
 	p.clear()
 	switch {
 	case all.Count() == 0:
-		return errors.New("there is no event to infer a schema from")
+		return fmt.Errorf("%s: there is no event to infer a schema from", strings.Join(mapped(files, named), ", "))
 	case skipped > all.Count() && !o.leftOut:
 		return fmt.Errorf("%s of %s were left out, so that a schema would say little of what is there; --allow-left-out infers one from the rest",
 			words.Count(skipped), words.Counted(skipped+all.Count(), "value", "values"))
@@ -155,6 +154,15 @@ func (i inferred) left(file string) string {
 		return fmt.Sprintf("%s: left out: %s", place, i.first.message)
 	}
 	return fmt.Sprintf("%s: left out, and %s more: %s", place, words.Count(i.skipped-1), i.first.message)
+}
+
+// mapped is a list with each one changed.
+func mapped(list []string, change func(string) string) []string {
+	out := make([]string, len(list))
+	for i, one := range list {
+		out[i] = change(one)
+	}
+	return out
 }
 
 // named is what a file is called in messages.

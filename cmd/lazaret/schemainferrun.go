@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"sync/atomic"
+	"unicode/utf8"
 
 	"golang.org/x/sync/errgroup"
 
@@ -138,7 +139,17 @@ func byLine(r *bufio.Reader) bool {
 	case head[0] != '{':
 		return true
 	}
-	return !whole || !unfinished(first) || bytes.HasPrefix(after, []byte{'{'})
+	return several(first) == 0 && (!whole || !unfinished(first) || bytes.HasPrefix(after, []byte{'{'}))
+}
+
+// several is where the second of some objects begins that follow each other on a line; 0 if
+// the line has no such.
+func several(line []byte) int {
+	bad := jsonread.Check(line, jsonread.Limits{})
+	if bad == nil || bad.Offset >= len(line) || line[bad.Offset] != '{' || jsonread.Check(line[:bad.Offset], jsonread.Limits{}) != nil {
+		return 0
+	}
+	return bad.Offset
 }
 
 // unfinished says whether an object goes on after the line that it begins on.
@@ -156,32 +167,48 @@ type inferrer struct {
 func (w *inferrer) take(s portion) {
 	switch {
 	case s.value != nil:
-		w.one(s.value.line, s.value.data, s.value.size)
+		w.one(s.value.line, 0, s.value.data, s.value.size)
 	case s.block.size > 0:
-		w.one(s.block.first, s.block.data, s.block.size)
+		w.one(s.block.first, 0, s.block.data, s.block.size)
 	default:
 		line := s.block.first
 		for one := range bytes.Lines(s.block.data) {
 			if one = bytes.TrimRight(one, "\r\n"); !blank(one) {
-				w.one(line, one, int64(len(one)))
+				w.line(line, one)
 			}
 			line++
 		}
 	}
 }
 
-// one takes in one value.
-func (w *inferrer) one(line int64, data []byte, size int64) {
+// line takes in a line: one value, or objects that follow each other.
+func (w *inferrer) line(line int64, data []byte) {
+	if w.what.Add(data) == nil {
+		w.bytes.Add(int64(len(data)))
+		w.events.Add(1)
+		return
+	}
+	before := 0
+	for cut := several(data); cut > 0; cut = several(data) {
+		w.one(line, before, data[:cut], int64(cut))
+		before += utf8.RuneCount(data[:cut])
+		data = data[cut:]
+	}
+	w.one(line, before, data, int64(len(data)))
+}
+
+// one takes in one value, which begins after so many characters of its line.
+func (w *inferrer) one(line int64, before int, data []byte, size int64) {
 	w.bytes.Add(size)
 	w.events.Add(1)
 	bad := &badText{line: line}
 	if size > int64(w.maxEvent) {
-		bad.message = fmt.Sprintf("the event is larger than %d bytes", w.maxEvent)
+		bad.message = fmt.Sprintf("the event is larger than %d bytes (--max-event)", w.maxEvent)
 	} else if err := w.what.Add(data); err != nil {
 		bad.message = err.Error()
 		var at *jsonread.Error
 		if errors.As(err, &at) {
-			bad.line, bad.column, bad.message = line+int64(at.Line)-1, int64(at.Column), at.Message
+			bad.line, bad.column, bad.message = line+int64(at.Line)-1, int64(at.Column+before), at.Message
 		}
 	} else {
 		return

@@ -108,7 +108,11 @@ func (w *writer) document() members {
 	var doc members
 	if !w.Fragment {
 		doc.add("$schema", "https://json-schema.org/draft/2020-12/schema")
-		doc.add("$comment", fmt.Sprintf("inferred from %d values", w.inference.root.values))
+		from := fmt.Sprintf("inferred from %d values", w.inference.root.values)
+		if w.inference.root.values == 1 {
+			from = "inferred from 1 value"
+		}
+		doc.add("$comment", from)
 	}
 	if w.Title != "" {
 		doc.add("title", w.Title)
