@@ -28,6 +28,8 @@ func smallWorlds() []world {
 		{name: "strings", values: smallStrings(), schema: stringSchema},
 		{name: "numbers", values: smallNumbers(), schema: numberSchema},
 		{name: "recursion", values: smallTrees(), document: recursiveDocument},
+		{name: "trees", values: treeValues(), document: treeDocument},
+		{name: "drafts", values: draftValues(), document: draftDocument},
 	}
 }
 
