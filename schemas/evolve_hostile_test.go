@@ -58,7 +58,13 @@ func hostileRecursions() []hostile {
 			return fmt.Sprintf(`"a%d": {"properties": {"n": {"$ref": "#/$defs/a%d"}, "m": {"$ref": "#/$defs/a%d"}}}`, i, i+1, (i*7)%n)
 		}), n, last)
 	}
+	row := func(n int, last string) string {
+		return fmt.Sprintf(`{"$ref": "#/$defs/d0", "$defs": {%s, "d%d": {"type": %q}}}`, repeated(n, ",", func(i int) string {
+			return fmt.Sprintf(`"d%d": {"items": {"$ref": "#/$defs/d%d"}}`, i, i+1)
+		}), n, last)
+	}
 	return []hostile{
+		{name: "a row of 4,000", old: row(4000, "string"), newer: row(4000, "number"), backward: Undecided, forward: Undecided},
 		{name: "tree of itself", old: `{"properties": {"a": {"$ref": "#"}, "b": {"$ref": "#"}}}`, newer: `{"properties": {"b": {"$ref": "#"}, "a": {"properties": {"a": {"$ref": "#"}, "b": {"$ref": "#"}}}}}`, backward: Compatible, forward: Compatible},
 		{name: "through allOf and properties", old: `{"allOf": [{"properties": {"x": {"$ref": "#"}}}]}`, newer: `{"allOf": [{"properties": {"x": {"allOf": [{"$ref": "#"}, {"$ref": "#"}]}}}]}`, backward: Compatible, forward: Compatible},
 		{name: "through anyOf", old: `{"anyOf": [{"type": "null"}, {"type": "array", "items": {"$ref": "#"}}]}`, newer: `{"anyOf": [{"type": "array", "items": {"anyOf": [{"$ref": "#"}, {"type": "array", "items": {"$ref": "#"}}]}}, {"type": "null"}]}`, backward: Compatible, forward: Compatible},

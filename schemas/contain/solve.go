@@ -39,8 +39,9 @@ func Except(accepts, refuses *Node, steps int) Answer {
 	if steps == 0 {
 		steps = DefaultSteps
 	}
+	b := &budget{steps}
 	s := &solver{
-		classes: prepare(accepts, refuses), budget: &budget{steps}, low: final, memo: map[string]*memo{},
+		classes: prepare(b, accepts, refuses), budget: b, low: final, memo: map[string]*memo{},
 		pairs: map[pairKey]bool{}, views: map[int]*view{}, made: map[string]int32{},
 	}
 	for _, n := range s.classes {
