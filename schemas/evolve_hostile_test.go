@@ -144,6 +144,36 @@ func hostileSizes() []hostile {
 	}
 }
 
+func hostileValues() []hostile {
+	enum := func(n int, form string) string {
+		return fmt.Sprintf(`{"enum": [%s]}`, repeated(n, ",", func(i int) string { return fmt.Sprintf(form, i) }))
+	}
+	tagged := func(n, shift int, form string) string {
+		return fmt.Sprintf(`{%s: [%s]}`, `"oneOf"`, repeated(n, ",", func(i int) string {
+			return fmt.Sprintf(`{"type": "object", "required": ["k"], "properties": {"k": {"enum": [%s]}, "v%d": {"type": "string"}}}`,
+				repeated(500, ",", func(k int) string { return fmt.Sprintf(form, i*500+k+shift) }), i)
+		}))
+	}
+	constants := func(n int) string {
+		return fmt.Sprintf(`{"anyOf": [%s]}`, repeated(n, ",", func(i int) string { return fmt.Sprintf(`{"const": "c%d"}`, i) }))
+	}
+	left := func(n int, form, rest string) string {
+		return fmt.Sprintf(`{"not": %s, %s}`, enum(n, form), rest)
+	}
+	return []hostile{
+		{name: "5,000 decimals and two more", old: enum(5_000, "%d.25"), newer: enum(5_002, "%d.25"), backward: Compatible, forward: Incompatible},
+		{name: "100,000 numbers", old: enum(100_000, "%d"), newer: enum(100_001, "%d.0"), backward: Compatible, forward: Incompatible},
+		{name: "100,000 numbers against integers", old: enum(100_000, "%d"), newer: `{"type": "integer", "minimum": 0}`, backward: Compatible, forward: Incompatible},
+		{name: "20,000 decimals against a range", old: enum(20_000, "0.5%05d"), newer: `{"type": "number", "minimum": 0.5, "maximum": 0.6}`, backward: Compatible, forward: Incompatible},
+		{name: "100,000 texts against texts", old: enum(100_000, `"a%d"`), newer: `{"type": "string", "minLength": 2}`, backward: Compatible, forward: Incompatible},
+		{name: "20,000 texts left out of a pattern", old: left(20_000, `"a%d"`, `"type": "string", "pattern": "^a[0-9]+$"`), newer: left(20_001, `"a%d"`, `"type": "string", "pattern": "^a[0-9]+$"`), backward: Incompatible, forward: Compatible},
+		{name: "5,000 lists and one more", old: enum(5_000, `[%d, 0.5]`), newer: enum(5_001, `[%d, 0.50]`), backward: Compatible, forward: Incompatible},
+		{name: "unions told apart by 500 decimals each", old: tagged(30, 0, "%d.5"), newer: tagged(30, 1, "%d.5"), backward: Incompatible, forward: Incompatible},
+		{name: "3,000 constants", old: enum(3_000, `"c%d"`), newer: constants(3_001), backward: Compatible, forward: Incompatible},
+		{name: "11,000 constants", old: enum(11_000, `"c%d"`), newer: constants(11_000), backward: Compatible, forward: Compatible},
+	}
+}
+
 func hostileNumbers() []hostile {
 	big := "9007199254740991"
 	array := `{"type": "array", "items": {"type": "integer"}, "uniqueItems": true, "minItems": %s}`
@@ -173,7 +203,11 @@ func hostilePatterns() []hostile {
 		primes := []int{2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31}
 		return text(strings.Split(repeated(len(primes), " ", func(i int) string { return fmt.Sprintf("^(a{%d})*b{%d}$", primes[i], shift) }), " ")...)
 	}
+	letters := func(from, last int) string {
+		return text(strings.Split(repeated(24, " ", func(i int) string { return fmt.Sprintf(`\pL{%d}\pL{%d}`, from+i, last) }), " ")...)
+	}
 	return []hostile{
+		{name: "many repetitions of many letters", old: letters(900, 990), newer: letters(900, 991), backward: Incompatible, forward: Compatible},
 		{name: "the n-th from the end", old: text("^(a|b)*a(a|b){40}$"), newer: text("^(a|b)*b(a|b){41}$"), backward: Incompatible, forward: Incompatible},
 		{name: "the n-th from the end, twice", old: text("^(a|b)*a(a|b){30}$", "^(a|b)*a(a|b){31}$"), newer: text("^(a|b)*a(a|b){31}$"), backward: Compatible, forward: Incompatible},
 		{name: "cycles without a common length", old: cycles(1), newer: cycles(2), backward: Incompatible, forward: Incompatible},
@@ -214,7 +248,7 @@ func hostileWitnesses() []hostile {
 // bounds, by what is true or by "unknown".
 func TestHostileEvolutions(t *testing.T) {
 	var list []hostile
-	for _, some := range [][]hostile{hostileRecursions(), hostileUnions(), hostileSizes(), hostileNumbers(), hostilePatterns(), hostileWitnesses()} {
+	for _, some := range [][]hostile{hostileRecursions(), hostileUnions(), hostileSizes(), hostileValues(), hostileNumbers(), hostilePatterns(), hostileWitnesses()} {
 		list = append(list, some...)
 	}
 	for _, h := range list {

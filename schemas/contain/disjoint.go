@@ -1,10 +1,6 @@
 package contain
 
-import (
-	"slices"
-
-	"github.com/lazaret/lazaret/internal/jsonread"
-)
+import "slices"
 
 // disjoint says whether two nodes plainly accept no value of a kind both: by their types,
 // or because they want different values at the same required property. False means nothing.
@@ -38,29 +34,40 @@ func (s *solver) findDisjoint(a, b *Node, kind Types) bool {
 		return true
 	}
 	if va.values != nil && vb.values != nil {
-		return !slices.ContainsFunc(va.values, func(v any) bool {
-			return kindOf(v) == kind && slices.ContainsFunc(vb.values, func(w any) bool { return jsonread.Equal(v, w) })
-		})
+		return !s.share(va.values, vb.values, kind)
 	}
 	if kind != Object {
 		return false
 	}
-	for name, x := range va.tags {
-		if y, ok := vb.tags[name]; ok && (va.required[name] || vb.required[name]) &&
-			!slices.ContainsFunc(x, func(v any) bool { return slices.ContainsFunc(y, func(w any) bool { return jsonread.Equal(v, w) }) }) {
+	if len(vb.named) < len(va.named) {
+		va, vb = vb, va
+	}
+	s.budget.use(len(va.named) / 4)
+	for _, name := range va.named {
+		if y, ok := vb.tags[name]; ok && (va.required[name] || vb.required[name]) && !s.share(va.tags[name], y, anyKind) {
 			return true // the property is there, and has to be two things
 		}
 	}
 	return false
 }
 
+// share says whether two nodes list the same value of some kinds.
+func (s *solver) share(a, b *Node, of Types) bool {
+	if len(b.Values) < len(a.Values) {
+		a, b = b, a
+	}
+	s.budget.use(1 + len(a.Values)/4)
+	return slices.ContainsFunc(a.Values, func(v any) bool { return kindOf(v)&of != 0 && b.lists(v) })
+}
+
 // view is what a node plainly says, with what it says by allOf.
 type view struct {
 	types    Types // 0 is all
 	never    bool
-	values   []any
+	values   *Node // that lists the only values; nil if none does
 	required map[string]bool
-	tags     map[string][]any // the values of the properties that have only some
+	tags     map[string]*Node // of the properties that have only some values, the nodes that list them
+	named    []string         // the keys of tags, in a fixed order
 }
 
 func (v *view) allows(kind Types) bool {
@@ -71,7 +78,7 @@ func (s *solver) view(n *Node) *view {
 	if v, ok := s.views[n.id]; ok {
 		return v
 	}
-	v := &view{required: map[string]bool{}, tags: map[string][]any{}}
+	v := &view{required: map[string]bool{}, tags: map[string]*Node{}}
 	s.look(v, n, 8)
 	s.views[n.id] = v
 	return v
@@ -81,20 +88,21 @@ func (s *solver) look(v *view, n *Node, deep int) {
 	if n.Opaque != "" || deep == 0 {
 		return
 	}
-	s.budget.use(1)
+	s.budget.use(1 + (len(n.names)+len(n.Required))/4)
 	v.never = v.never || n.Never
 	if n.Types != 0 && v.types == 0 {
 		v.types = n.Types
 	}
 	if n.Values != nil && v.values == nil {
-		v.values = n.Values
+		v.values = n
 	}
 	for _, name := range n.Required {
 		v.required[name] = true
 	}
 	for _, name := range n.names {
 		if sub := n.Properties[name]; sub.Values != nil && sub.Opaque == "" && v.tags[name] == nil {
-			v.tags[name] = sub.Values
+			v.tags[name] = sub
+			v.named = append(v.named, name)
 		}
 	}
 	for _, sub := range n.AllOf {

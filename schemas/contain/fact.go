@@ -78,7 +78,7 @@ func (s *solver) assert(lf *leaf, n *Node) bool {
 		return false
 	}
 	if n.Values != nil {
-		lf.restrict(n.Values)
+		s.restrict(lf, n)
 		if len(lf.values) == 0 {
 			return false
 		}

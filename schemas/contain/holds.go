@@ -45,10 +45,56 @@ func (n *Node) Holds(v any) bool {
 	if n.Never || !n.allows(kind) {
 		return false
 	}
-	if n.Values != nil && !slices.ContainsFunc(n.Values, func(w any) bool { return jsonread.Equal(v, w) }) {
+	if n.Values != nil && !n.lists(v) {
 		return false
 	}
 	return n.holdsKind(v) && n.holdsInPlace(v)
+}
+
+// fewValues is how many values are compared one by one.
+const fewValues = 8
+
+// lists says whether a value is one of the node's values.
+func (n *Node) lists(v any) bool {
+	if len(n.Values) <= fewValues {
+		return slices.ContainsFunc(n.Values, func(w any) bool { return jsonread.Equal(v, w) })
+	}
+	var key []byte
+	if n.keys == nil {
+		n.keys = make(map[string]struct{}, len(n.Values))
+		for _, w := range n.Values {
+			key = jsonread.AppendKey(key[:0], w)
+			n.keys[string(key)] = struct{}{}
+		}
+	}
+	_, ok := n.keys[string(jsonread.AppendKey(key[:0], v))]
+	return ok
+}
+
+// maxWeight is more than any budget.
+const maxWeight = 1 << 30
+
+// weigh is how many nodes Holds may ask about a value itself, up to a bound.
+func (n *Node) weigh() int {
+	if n.weight > 0 || n.Opaque != "" {
+		return max(n.weight, 1)
+	}
+	n.weight = 1
+	add := func(list ...*Node) {
+		for _, sub := range list {
+			if sub != nil {
+				n.weight = min(maxWeight, n.weight+sub.weigh())
+			}
+		}
+	}
+	add(n.AllOf...)
+	add(n.AnyOf...)
+	add(n.OneOf...)
+	add(n.Not, n.If, n.Then, n.Else)
+	for _, d := range n.Dependent {
+		add(d.Node)
+	}
+	return n.weight
 }
 
 func (n *Node) holdsKind(v any) bool {

@@ -65,15 +65,16 @@ func (lf *leaf) clone() *leaf {
 	return &c
 }
 
-// restrict leaves only values of a list.
-func (lf *leaf) restrict(list []any) {
-	from := list
+// restrict leaves only values that a node lists.
+func (s *solver) restrict(lf *leaf, n *Node) {
+	from := n.Values
 	if lf.listed {
 		from = lf.values
 	}
+	s.budget.use(len(from) / 4)
 	var both []any
 	for _, v := range from {
-		if kindOf(v) == lf.kind && (!lf.listed || slices.ContainsFunc(list, func(w any) bool { return jsonread.Equal(v, w) })) {
+		if kindOf(v) == lf.kind && (!lf.listed || n.lists(v)) {
 			both = append(both, v)
 		}
 	}
@@ -104,6 +105,7 @@ func (s *solver) apply(lf *leaf, f fact) bool {
 	case opLit:
 		return s.applyLit(lf, f.lit)
 	case opNotValues:
+		s.budget.use(len(f.node.Values) / 4)
 		for _, v := range f.node.Values {
 			if kindOf(v) == lf.kind {
 				s.leaveOut(lf, f.node, v)
@@ -136,10 +138,12 @@ func (s *solver) apply(lf *leaf, f fact) bool {
 // leaveOut says that the value is not one of a node's. An array or object differs in its
 // size, or in some member.
 func (s *solver) leaveOut(lf *leaf, n *Node, v any) {
+	s.budget.use(1)
 	switch v := v.(type) {
 	case string:
 		lf.texts.not = append(lf.texts.not, v)
 	case []any:
+		s.budget.use(len(jsonread.AppendKey(nil, v)) / 8)
 		alts := [][]fact{{{op: opMinItems, n: len(v) + 1}}}
 		if len(v) > 0 {
 			alts = append(alts, []fact{{op: opMaxItems, n: len(v) - 1}})
@@ -149,6 +153,7 @@ func (s *solver) leaveOut(lf *leaf, n *Node, v any) {
 		}
 		lf.either(negative(n), alts)
 	case map[string]any:
+		s.budget.use(len(jsonread.AppendKey(nil, v)) / 8)
 		names := NewNode()
 		names.Properties = make(map[string]*Node, len(v))
 		var alts [][]fact
@@ -337,8 +342,12 @@ func (s *solver) run(lf *leaf) outcome {
 }
 
 func (s *solver) tryValues(lf *leaf) outcome {
+	weight := 0
+	for _, l := range lf.goal {
+		weight += s.node(l).weigh()
+	}
 	for _, v := range lf.values {
-		if !s.budget.use(len(lf.goal)) {
+		if !s.budget.use(len(lf.goal) + weight*size(v, maxValue)/4) {
 			return overBudget
 		}
 		if s.allHold(lf.goal, v) {

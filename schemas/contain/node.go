@@ -50,8 +50,10 @@ type Node struct {
 	Opaque  string
 	Accepts func(v any) bool
 
-	id    int      // of all nodes that mean the same, once prepared
-	names []string // of Properties, sorted
+	id     int                 // of all nodes that mean the same, once prepared
+	names  []string            // of Properties, sorted
+	keys   map[string]struct{} // of Values, when first needed and not few
+	weight int                 // see weigh; 0 is not known
 }
 
 // NewNode returns a node that accepts everything, with no maximum.
@@ -77,7 +79,8 @@ type Pattern struct {
 	Source string
 	Match  func(s string) bool
 
-	prog *syntax.Prog // when first needed
+	asked bool         // whether prog was asked for
+	prog  *syntax.Prog // see program
 }
 
 // Format is a set of strings of which only single members can be asked for.
@@ -90,6 +93,8 @@ type Format struct {
 	Samples []string
 	// Part names formats that every string of this one is also of.
 	Part []string
+
+	within *Pattern // when first needed
 }
 
 // Types is a set of the types of JSON Schema.

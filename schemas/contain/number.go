@@ -15,6 +15,8 @@ type numbers struct {
 	multiples    []*big.Rat // of each of which members are multiples
 	notMultiples []*big.Rat // of none of which they are
 	not          []*big.Rat // members that are left out
+
+	out map[string]struct{} // of not, where they are not few, while a member is looked for
 }
 
 func (n *numbers) atLeast(r *big.Rat, out bool) {
@@ -58,7 +60,16 @@ func (n *numbers) holds(r *big.Rat) bool {
 			return false
 		}
 	}
+	if n.out != nil {
+		_, ok := n.out[r.RatString()]
+		return !ok
+	}
 	return !slices.ContainsFunc(n.not, func(v *big.Rat) bool { return v.Cmp(r) == 0 })
+}
+
+// try says whether a number is a member, which costs.
+func (n *numbers) try(r *big.Rat, b *budget) bool {
+	return b.use(4+min(len(n.not), fewValues)+len(n.multiples)+len(n.notMultiples)) && n.holds(r)
 }
 
 func divides(m, r *big.Rat) bool { return new(big.Rat).Quo(r, m).IsInt() }
@@ -72,6 +83,15 @@ const maxBits = 4_096
 func (n *numbers) find(b *budget) outcome {
 	if n.hollow() {
 		return empty
+	}
+	if n.out = nil; len(n.not) > fewValues {
+		if !b.use(4 * len(n.not)) {
+			return overBudget
+		}
+		n.out = make(map[string]struct{}, len(n.not))
+		for _, r := range n.not {
+			n.out[r.RatString()] = struct{}{}
+		}
 	}
 	steps := slices.Clone(n.multiples)
 	if n.integer {
@@ -131,24 +151,22 @@ func (n *numbers) findMultiple(step *big.Rat, b *budget) outcome {
 	// The numbers k = 1 (mod period) are multiples of no d, and only so many are left out.
 	tries := len(n.not) + 1
 	value := func(k *big.Int) *big.Rat { return new(big.Rat).Mul(new(big.Rat).SetInt(k), step) }
-	var small []*big.Int
-	for i := range int64(2*tries + 4) {
-		small = append(small, big.NewInt(i), big.NewInt(-i))
-	}
-	for _, base := range []*big.Int{first, last} {
-		if base == nil {
-			continue
+	bases := []*big.Int{new(big.Int)}
+	for _, bound := range []*big.Int{first, last} {
+		if bound != nil {
+			bases = append(bases, bound)
 		}
+	}
+	for _, base := range bases {
 		for i := range int64(2*tries + 4) {
-			small = append(small, new(big.Int).Add(base, big.NewInt(i)), new(big.Int).Sub(base, big.NewInt(i)))
-		}
-	}
-	for _, k := range small {
-		if !b.use(4 + len(n.not)) {
-			return overBudget
-		}
-		if r := value(k); n.holds(r) {
-			return foundNumber(r)
+			for _, i := range []int64{i, -i} {
+				if r := value(new(big.Int).Add(base, big.NewInt(i))); n.try(r, b) {
+					return foundNumber(r)
+				}
+			}
+			if b.spent() {
+				return overBudget
+			}
 		}
 	}
 	switch {
@@ -160,11 +178,11 @@ func (n *numbers) findMultiple(step *big.Rat, b *budget) outcome {
 	k := new(big.Int).Sub(first, big.NewInt(1))
 	k.Add(k.Mul(k.Quo(k, period), period), big.NewInt(1))
 	for range tries + 3 {
-		if !b.use(4 + len(n.not)) {
-			return overBudget
-		}
-		if r := value(k); n.holds(r) {
+		if r := value(k); n.try(r, b) {
 			return foundNumber(r)
+		}
+		if b.spent() {
+			return overBudget
 		}
 		k.Add(k, period)
 	}
@@ -177,11 +195,11 @@ func (n *numbers) findMultiple(step *big.Rat, b *budget) outcome {
 		return doubt("multipleOf", "there are too many multiples to look at")
 	}
 	for i := range span.Int64() + 1 {
-		if !b.use(4 + len(n.not)) {
-			return overBudget
-		}
-		if r := value(new(big.Int).Add(first, big.NewInt(i))); n.holds(r) {
+		if r := value(new(big.Int).Add(first, big.NewInt(i))); n.try(r, b) {
 			return foundNumber(r)
+		}
+		if b.spent() {
+			return overBudget
 		}
 	}
 	return empty
@@ -190,6 +208,9 @@ func (n *numbers) findMultiple(step *big.Rat, b *budget) outcome {
 // findDense looks where between any two members there are more, but for some that lie
 // apart.
 func (n *numbers) findDense(b *budget) outcome {
+	if !b.use(len(n.not)) {
+		return overBudget
+	}
 	var tries []*big.Rat
 	add := func(r *big.Rat) { tries = append(tries, r) }
 	for _, i := range []int64{0, 1, -1, 2} {
@@ -232,11 +253,11 @@ func (n *numbers) findDense(b *budget) outcome {
 		tries = append(tries, n.above(big.NewRat(0, 1), 1)...)
 	}
 	for _, r := range tries {
-		if !b.use(4 + len(n.not)) {
-			return overBudget
-		}
-		if n.holds(r) {
+		if n.try(r, b) {
 			return foundNumber(r)
+		}
+		if b.spent() {
+			return overBudget
 		}
 	}
 	return doubt("multipleOf", "no number was found, and there may be one")

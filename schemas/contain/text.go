@@ -14,6 +14,8 @@ type texts struct {
 	patterns []textPattern
 	formats  []textFormat
 	not      []string // members that are left out
+
+	out map[string]struct{} // of not, where they are not few, while a member is looked for
 }
 
 type textPattern struct {
@@ -29,7 +31,7 @@ type textFormat struct {
 // holds evaluates the conditions.
 func (t *texts) holds(s string) bool {
 	length := utf8.RuneCountInString(s)
-	if length < t.min || t.max >= 0 && length > t.max || slices.Contains(t.not, s) {
+	if length < t.min || t.max >= 0 && length > t.max || t.leftOut(s) {
 		return false
 	}
 	for _, p := range t.patterns {
@@ -45,6 +47,15 @@ func (t *texts) holds(s string) bool {
 	return true
 }
 
+// leftOut says whether a string is one of those that are left out.
+func (t *texts) leftOut(s string) bool {
+	if t.out != nil {
+		_, ok := t.out[s]
+		return ok
+	}
+	return slices.Contains(t.not, s)
+}
+
 const (
 	maxTextLength = 200_000 // code points of a string that is looked for
 	maxTextTries  = 24      // strings that are tried where only single members can be asked for
@@ -57,6 +68,15 @@ func (t *texts) find(b *budget) outcome {
 	}
 	if t.min > maxTextLength {
 		return doubt("minLength", "a string would have to be longer than can be looked for")
+	}
+	if t.out = nil; len(t.not) > fewValues {
+		if !b.use(len(t.not)) {
+			return overBudget
+		}
+		t.out = make(map[string]struct{}, len(t.not))
+		for _, s := range t.not {
+			t.out[s] = struct{}{}
+		}
 	}
 	if len(t.formats) == 0 && len(t.patterns) == 0 {
 		return t.findPlain(b)
@@ -96,7 +116,7 @@ func (t *texts) contradictory() bool {
 // findPlain is find where only lengths count, and the members that are left out.
 func (t *texts) findPlain(b *budget) outcome {
 	if t.max == 0 {
-		if slices.Contains(t.not, "") {
+		if t.leftOut("") {
 			return empty
 		}
 		return found("")
@@ -114,7 +134,7 @@ func (t *texts) findPlain(b *budget) outcome {
 			s[k] = 'a' + rune(i%26)
 			i /= 26
 		}
-		if i == 0 && !slices.Contains(t.not, string(s)) {
+		if i == 0 && !t.leftOut(string(s)) {
 			return found(string(s))
 		}
 	}
@@ -231,7 +251,7 @@ func (t *texts) search(b *budget) (string, bool) {
 		reached := map[int32]bool{}
 		for i, f := range layer {
 			for letter := range p.parts0().runes {
-				if !b.use(1) {
+				if !b.use(1 + len(p.parts)/4) {
 					return "", false
 				}
 				if to, ok := p.step(f.state, letter); ok && !reached[to] {
@@ -262,7 +282,10 @@ func (t *texts) product(b *budget) (*product, bool) {
 	}
 	for _, f := range t.formats {
 		if !f.not && f.Within != "" {
-			if prog := (&Pattern{Source: f.Within}).program(); prog != nil {
+			if f.within == nil {
+				f.within = &Pattern{Source: f.Within}
+			}
+			if prog := f.within.program(); prog != nil {
 				add(prog, true)
 			}
 		}
@@ -273,18 +296,16 @@ func (t *texts) product(b *budget) (*product, bool) {
 			apart[r] = true
 		}
 	}
-	letters, ok := newAlphabet(progs, apart, func(n int) { b.use(n) })
+	letters, ok := newAlphabet(progs, apart, b.use)
 	if !ok {
 		b.overflow()
-	}
-	if b.spent() {
 		return nil, false
 	}
 	for _, prog := range progs {
-		p.parts = append(p.parts, newAutomaton(prog, letters, func(n int) { b.use(n) }))
+		p.parts = append(p.parts, newAutomaton(prog, letters, b.use))
 	}
-	p.out = newTrie(t.not, letters)
-	return p, true
+	p.out, ok = newTrie(t.not, letters, b.use)
+	return p, ok && !b.spent()
 }
 
 // parts0 is the alphabet, which all parts share.
@@ -343,31 +364,37 @@ func (p *product) accepts(state int32) bool {
 // trie is an automaton for a finite number of texts. State 1 is that of all others.
 type trie struct {
 	letters *alphabet
-	next    []map[int]int32
+	next    map[branch]int32
 	ends    []bool
 }
 
-func newTrie(list []string, letters *alphabet) *trie {
-	t := &trie{letters: letters, next: []map[int]int32{{}, {}}, ends: []bool{false, false}}
+// branch is a letter that is read in a state of a trie.
+type branch struct{ from, letter int32 }
+
+// newTrie makes the trie of a list. False: that is more work than is allowed.
+func newTrie(list []string, letters *alphabet, work func(int) bool) (*trie, bool) {
+	t := &trie{letters: letters, next: map[branch]int32{}, ends: []bool{false, false}}
 	for _, s := range list {
+		if !work(1 + len(s)) {
+			return nil, false
+		}
 		at := int32(0)
 		for _, r := range s {
-			letter := letters.index(r)
-			to, ok := t.next[at][letter]
+			b := branch{at, int32(letters.index(r))}
+			to, ok := t.next[b]
 			if !ok {
-				to = int32(len(t.next))
-				t.next, t.ends = append(t.next, map[int]int32{}), append(t.ends, false)
-				t.next[at][letter] = to
+				to = int32(len(t.ends))
+				t.next[b], t.ends = to, append(t.ends, false)
 			}
 			at = to
 		}
 		t.ends[at] = true
 	}
-	return t
+	return t, true
 }
 
 func (t *trie) step(from int32, letter int) int32 {
-	if to, ok := t.next[from][letter]; ok {
+	if to, ok := t.next[branch{from, int32(letter)}]; ok {
 		return to
 	}
 	return 1
@@ -379,14 +406,16 @@ const maxProgram = 5_000
 // program is the pattern's program, as package regexp compiles it; nil if there is none or
 // it is too large.
 func (p *Pattern) program() *syntax.Prog {
-	if p.prog == nil {
-		tree, err := syntax.Parse(p.Source, syntax.Perl)
-		if err != nil {
-			return nil
-		}
-		if p.prog, err = syntax.Compile(tree.Simplify()); err != nil || len(p.prog.Inst) > maxProgram {
-			p.prog = nil
-		}
+	if p.asked {
+		return p.prog
+	}
+	p.asked = true
+	tree, err := syntax.Parse(p.Source, syntax.Perl)
+	if err != nil {
+		return nil
+	}
+	if prog, err := syntax.Compile(tree.Simplify()); err == nil && len(prog.Inst) <= maxProgram {
+		p.prog = prog
 	}
 	return p.prog
 }

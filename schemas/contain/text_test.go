@@ -1,6 +1,9 @@
 package contain
 
 import (
+	"encoding/json"
+	"fmt"
+	"math/big"
 	"math/rand/v2"
 	"regexp"
 	"regexp/syntax"
@@ -67,11 +70,11 @@ func TestAutomataAreRegexps(t *testing.T) {
 				apart[r] = true
 			}
 		}
-		letters, ok := newAlphabet([]*syntax.Prog{p.program()}, apart, func(int) {})
+		letters, ok := newAlphabet([]*syntax.Prog{p.program()}, apart, func(int) bool { return true })
 		if !ok {
 			t.Fatalf("%s: the alphabet is too large", p.Source)
 		}
-		a := newAutomaton(p.program(), letters, func(int) {})
+		a := newAutomaton(p.program(), letters, func(int) bool { return true })
 		for _, s := range texts {
 			at := a.start()
 			for _, r := range s {
@@ -97,7 +100,7 @@ func TestAlphabetFoldsNothingApart(t *testing.T) {
 		if err != nil {
 			continue
 		}
-		letters, _ := newAlphabet([]*syntax.Prog{p.program()}, nil, func(int) {})
+		letters, _ := newAlphabet([]*syntax.Prog{p.program()}, nil, func(int) bool { return true })
 		// Whatever matches can be found in the alphabet: search agrees with a random text.
 		text := &texts{max: -1, patterns: []textPattern{{Pattern: p}}}
 		b := &budget{1_000_000}
@@ -190,5 +193,58 @@ func TestFormats(t *testing.T) {
 		if o := c.set.find(&budget{1_000_000}); o.verdict != c.want {
 			t.Errorf("%s: %v", c.name, o)
 		}
+	}
+}
+
+// What is done for an alphabet is told before it is done: a repetition looks at its letters
+// once, and where too many differ the work ends early.
+func TestAlphabetsAreBounded(t *testing.T) {
+	var progs []*syntax.Prog
+	for i := range 24 {
+		progs = append(progs, (&Pattern{Source: fmt.Sprintf(`\pL{%d}\pL{990}`, 900+i)}).program())
+	}
+	b := &budget{200_000}
+	if _, ok := newAlphabet(progs, nil, b.use); !ok {
+		t.Errorf("%d steps are too few", 200_000)
+	}
+	progs = progs[:0]
+	for i := range 300 {
+		progs = append(progs, (&Pattern{Source: fmt.Sprintf(`[\pL%c]`, 0x2190+2*i)}).program())
+	}
+	b = &budget{50_000}
+	bytes := testing.AllocsPerRun(1, func() {
+		b.left = 50_000
+		if _, ok := newAlphabet(progs, nil, b.use); ok || !b.spent() || b.left < -10_000 {
+			t.Errorf("%v, %d steps left", ok, b.left)
+		}
+	})
+	if bytes > 10_000 {
+		t.Errorf("%v allocations", bytes)
+	}
+}
+
+// Many strings that are left out are looked up, not gone through.
+func TestManyLeftOut(t *testing.T) {
+	letters := []rune("abcdefghijklmnopqrstuvwxyz")
+	x := &texts{max: 3, min: 3}
+	for _, p := range letters {
+		for _, q := range letters {
+			for _, r := range letters {
+				x.not = append(x.not, string([]rune{p, q, r}))
+			}
+		}
+	}
+	last := len(x.not) - 1
+	x.not = x.not[:last]
+	b := &budget{DefaultSteps}
+	if o := x.find(b); o.verdict != isFound || o.value != "zzz" || DefaultSteps-b.left > 5*len(x.not) {
+		t.Errorf("%v with %d steps", o, DefaultSteps-b.left)
+	}
+	n := &numbers{integer: true, lo: ratOfInt(big.NewInt(0))}
+	for i := range int64(100_000) {
+		n.not = append(n.not, big.NewRat(i, 1))
+	}
+	if o := n.find(&budget{DefaultSteps}); o.verdict != isFound || o.value != json.Number("100000") {
+		t.Errorf("%v", o)
 	}
 }
