@@ -116,7 +116,9 @@ func (s *solver) apply(lf *leaf, f fact) bool {
 	case opPattern:
 		lf.texts.patterns = append(lf.texts.patterns, textPattern{f.node.Pattern, f.not})
 	case opFormat:
-		lf.texts.formats = append(lf.texts.formats, textFormat{f.node.Format, f.not})
+		if add := (textFormat{f.node.Format, f.not}); !slices.Contains(lf.texts.formats, add) {
+			lf.texts.formats = append(lf.texts.formats, add)
+		}
 	case opMinLength:
 		lf.texts.min = max(lf.texts.min, f.n)
 		return lf.texts.max < 0 || lf.texts.min <= lf.texts.max

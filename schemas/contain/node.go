@@ -83,14 +83,22 @@ type Pattern struct {
 	prog  *syntax.Prog // see program
 }
 
-// Format is a set of strings of which only single members can be asked for.
+// Format is a set of strings of which single members can be asked for. What else is said of
+// it has to be true of every string: answers rest on it.
 type Format struct {
 	Name  string
 	Check func(s string) bool
 	// Within is a pattern that every string of the format matches; "" is none.
 	Within string
+	// Exact says that every string that Within matches is of the format.
+	Exact bool
+	// Shortest and Longest bound the length of every string of the format, in code points;
+	// Longest is 0 if nothing bounds it.
+	Shortest, Longest int
 	// Samples are some strings of the format.
 	Samples []string
+	// Sized, if it is not nil, makes a string of about a length that may be of the format.
+	Sized func(length int) string
 	// Part names formats that every string of this one is also of.
 	Part []string
 

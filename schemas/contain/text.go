@@ -63,6 +63,21 @@ const (
 
 // find looks for a member.
 func (t *texts) find(b *budget) outcome {
+	bounded := *t
+	for _, f := range t.formats {
+		if f.not {
+			continue
+		}
+		bounded.min = max(bounded.min, f.Shortest)
+		if f.Longest > 0 && (bounded.max < 0 || bounded.max > f.Longest) {
+			bounded.max = f.Longest
+		}
+	}
+	return bounded.findBounded(b)
+}
+
+// findBounded is find when the lengths are bounded by the formats too.
+func (t *texts) findBounded(b *budget) outcome {
 	if t.max >= 0 && t.min > t.max || t.contradictory() {
 		return empty
 	}
@@ -81,15 +96,11 @@ func (t *texts) find(b *budget) outcome {
 	if len(t.formats) == 0 && len(t.patterns) == 0 {
 		return t.findPlain(b)
 	}
-	// The samples of the formats are nicer to read than what automata find.
-	for _, f := range t.formats {
-		for _, s := range f.Samples {
-			if t.holds(s) {
-				return found(s)
-			}
-		}
+	s, ok := t.sample(b) // it is nicer to read than what automata find
+	if ok {
+		return found(s)
 	}
-	s, ok := t.search(b)
+	s, ok = t.search(b)
 	switch {
 	case b.spent():
 		return overBudget
@@ -99,6 +110,33 @@ func (t *texts) find(b *budget) outcome {
 		return found(s)
 	}
 	return t.findOfFormat(s, b)
+}
+
+// sample looks for a member among what the formats show of themselves, also at the ends of
+// the lengths.
+func (t *texts) sample(b *budget) (string, bool) {
+	for _, f := range t.formats {
+		for _, s := range f.Samples {
+			if t.holds(s) {
+				return s, true
+			}
+		}
+	}
+	lengths := []int{t.min, t.min + 1, t.min + 2, t.min + 3}
+	if t.max >= 0 {
+		lengths = append(lengths, t.max, t.max-1, t.min+(t.max-t.min)/2)
+	}
+	for _, f := range t.formats {
+		for _, n := range lengths {
+			if f.Sized == nil || f.not || n < 0 || n > maxTextLength || !b.use(1+n*(1+len(t.formats)+len(t.patterns))/16) {
+				continue
+			}
+			if s := f.Sized(n); t.holds(s) {
+				return s, true
+			}
+		}
+	}
+	return "", false
 }
 
 // contradictory says whether the formats alone leave nothing.
@@ -281,12 +319,12 @@ func (t *texts) product(b *budget) (*product, bool) {
 		add(prog, !pat.not)
 	}
 	for _, f := range t.formats {
-		if !f.not && f.Within != "" {
+		if f.Within != "" && (!f.not || f.Exact) {
 			if f.within == nil {
 				f.within = &Pattern{Source: f.Within}
 			}
 			if prog := f.within.program(); prog != nil {
-				add(prog, true)
+				add(prog, !f.not)
 			}
 		}
 	}

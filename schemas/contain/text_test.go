@@ -175,6 +175,9 @@ func TestTextsAgainstAllShortTexts(t *testing.T) {
 // Formats are known by single members and by a pattern around them.
 func TestFormats(t *testing.T) {
 	hex := &Format{Name: "hex", Check: regexp.MustCompile(`^[0-9a-f]{4}$`).MatchString, Within: `^[0-9a-f]{4}$`, Samples: []string{"00ff"}}
+	exact := &Format{Name: "exact", Check: hex.Check, Within: hex.Within, Exact: true}
+	few := &Format{Name: "few", Check: regexp.MustCompile(`^(ab){2,20}$`).MatchString, Within: `^[ab]+$`, Shortest: 4, Longest: 40,
+		Sized: func(n int) string { return strings.Repeat("ab", n/2) }}
 	match := func(source string) *Pattern {
 		return &Pattern{Source: source, Match: regexp.MustCompile(source).MatchString}
 	}
@@ -189,6 +192,14 @@ func TestFormats(t *testing.T) {
 		{"not the format", texts{max: -1, formats: []textFormat{{Format: hex, not: true}}}, isFound},
 		{"the format and not", texts{max: -1, formats: []textFormat{{Format: hex}, {Format: hex, not: true}}}, isEmpty},
 		{"a pattern that the format lies within", texts{max: -1, formats: []textFormat{{Format: hex}}, patterns: []textPattern{{Pattern: match("^[0-9a-f]+$"), not: true}}}, isEmpty},
+		{"not the format within a pattern", texts{max: -1, formats: []textFormat{{Format: hex, not: true}}, patterns: []textPattern{{Pattern: match("^[0-9a-f]{4}$")}}}, isUnknown},
+		{"not a format that is all of its pattern", texts{max: -1, formats: []textFormat{{Format: exact, not: true}}, patterns: []textPattern{{Pattern: match("^[0-9a-f]{4}$")}}}, isEmpty},
+		{"not that format, but more", texts{max: -1, formats: []textFormat{{Format: exact, not: true}}, patterns: []textPattern{{Pattern: match("^[0-9a-g]{4}$")}}}, isFound},
+		{"shorter than the format", texts{max: 3, formats: []textFormat{{Format: few}}}, isEmpty},
+		{"longer than the format", texts{min: 41, max: -1, formats: []textFormat{{Format: few}}}, isEmpty},
+		{"as long as the format is at most", texts{min: 40, max: -1, formats: []textFormat{{Format: few}}}, isFound},
+		{"of a length within", texts{min: 29, max: 31, formats: []textFormat{{Format: few}}}, isFound},
+		{"longer, and not the format", texts{min: 41, max: -1, formats: []textFormat{{Format: few, not: true}}}, isFound},
 	} {
 		if o := c.set.find(&budget{1_000_000}); o.verdict != c.want {
 			t.Errorf("%s: %v", c.name, o)
