@@ -310,13 +310,13 @@ func (e *env) getAll(cmd *cobra.Command, c *client.Client, kind string) error {
 
 // item is what a list says of a stream, a schema or a rule set.
 type item struct {
-	Name, Subject, Stream, State, Broken string
-	Version, RuleSet                     int
-	Created, Updated                     time.Time
-	Schema                               *schemaRef
-	SchemaVersion                        int `json:"schema_version"`
-	Rules                                []json.RawMessage
-	Sink                                 map[string]json.RawMessage
+	Name, Subject, Stream, State, Broken, Level string
+	Version, RuleSet                            int
+	Created, Updated                            time.Time
+	Schema                                      *schemaRef
+	SchemaVersion                               int `json:"schema_version"`
+	Rules                                       []json.RawMessage
+	Sink                                        map[string]json.RawMessage
 }
 
 type schemaRef struct {
@@ -336,7 +336,7 @@ func (e *env) printList(kind string, items []json.RawMessage) error {
 	case "streams":
 		t = newTable(col("stream"), num("version"), col("schema"), num("rule set"), col("sink"), col("changed"))
 	case "schemas":
-		t = newTable(col("subject"), num("version"), col("changed"))
+		t = newTable(col("subject"), num("version"), col("level"), col("changed"))
 	default:
 		t = newTable(col("stream"), num("version"), col("state"), num("rules"), col("changed"))
 	}
@@ -359,7 +359,7 @@ func (e *env) printList(kind string, items []json.RawMessage) error {
 			}
 			t.add(x.Name, fmt.Sprint(x.Version), schema, fmt.Sprint(x.RuleSet), sink, ago(x.Created, now))
 		case "schemas":
-			t.add(x.Subject, fmt.Sprint(x.Version), ago(x.Updated, now))
+			t.add(x.Subject, fmt.Sprint(x.Version), x.Level, ago(x.Updated, now))
 		default:
 			t.add(x.Stream, fmt.Sprint(x.Version), x.State, fmt.Sprint(len(x.Rules)), ago(x.Created, now))
 		}

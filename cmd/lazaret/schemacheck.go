@@ -125,6 +125,12 @@ server, or it does not let it be done, 78 a file is no schema.
 		if o.references, err = references(); err != nil {
 			return err
 		}
+		if err := given(cmd, "level", "subject", "stream"); err != nil {
+			return err
+		}
+		if o.recent == 0 && cmd.Flags().Changed("against-recent") {
+			o.recent = -1
+		}
 		return e.schemaCheck(cmd.Context(), args, o)
 	}
 	return cmd

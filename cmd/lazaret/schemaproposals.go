@@ -92,7 +92,11 @@ func (e *env) printProposals(all []client.Proposal, notes []client.ProposalNote)
 		now := time.Now()
 		t := newTable(flex("proposal", shortJob+1), same("stream"), col("state"), col("updated").ifRoom(), num("would release"), col("what").orBelow().whole())
 		for _, p := range draftsFirst(all) {
-			t.add(p.ID, p.Stream, p.State, ago(p.Updated, now), words.Count(p.WouldRelease), edits(p))
+			would := "-" // what was released is its job's to say
+			if p.State == "draft" {
+				would = words.Count(p.WouldRelease)
+			}
+			t.add(p.ID, p.Stream, p.State, ago(p.Updated, now), would, edits(p))
 		}
 		e.print(t, "")
 	}
@@ -114,11 +118,14 @@ func draftsFirst(all []client.Proposal) []client.Proposal {
 	return sorted
 }
 
-// edits says what a proposal would change.
+// edits says what a proposal changes, and what keeps the stream from accepting it by itself.
 func edits(p client.Proposal) string {
 	var texts []string
 	for _, edit := range p.Edits {
 		texts = append(texts, strings.ReplaceAll(edit.Text, "`", ""))
+	}
+	if len(p.Held) > 0 {
+		texts = append(texts, "held back: "+strings.Join(p.Held, ", "))
 	}
 	return strings.Join(texts, "; ")
 }
@@ -146,11 +153,25 @@ func (e *env) proposalsShowCmd() *cobra.Command {
 		if e.output == "schema" {
 			return e.printJSON(p.Document)
 		}
-		return e.printProposal(p)
+		return e.printProposal(p, released(ctx, c, p))
 	})
 }
 
-func (e *env) printProposal(p client.Proposal) error {
+// released is how many entries the job of a proposal has released; "" if there is none, or if
+// it cannot be told.
+func released(ctx context.Context, c *client.Client, p client.Proposal) string {
+	if p.Job == "" {
+		return ""
+	}
+	job, err := c.Job(ctx, p.Job)
+	if err != nil {
+		return ""
+	}
+	return words.Counted(job.Released, "entry", "entries")
+}
+
+// printProposal shows a proposal, and how many entries it released where that is known.
+func (e *env) printProposal(p client.Proposal, released string) error {
 	if e.output == "json" {
 		return e.printJSON(p)
 	}
@@ -161,9 +182,12 @@ func (e *env) printProposal(p client.Proposal) error {
 	t.add("stream", p.Stream)
 	t.add("schema", fmt.Sprintf("%s, from version %d", p.Subject, p.Base))
 	for _, edit := range p.Edits {
-		name := "would change"
+		name := "change"
 		if edit.Kind == "field" {
-			name = "would add"
+			name = "add"
+		}
+		if name = "would " + name; p.Version > 0 {
+			name = map[string]string{"would change": "changed", "would add": "added"}[name]
 		}
 		t.add(name, strings.ReplaceAll(edit.Text, "`", "")+"  ("+strings.ReplaceAll(edit.Kind, "_", " ")+")")
 		if len(edit.Also) > 0 {
@@ -182,11 +206,18 @@ func (e *env) printProposal(p client.Proposal) error {
 	}
 	producers := len(p.Producers) + p.MoreProducers
 	t.add("seen in", fmt.Sprintf("%s of %s, %s", entries, words.Counted(producers, "producer", "producers"), between(p.FirstSeen, p.LastSeen, now)))
-	released := fmt.Sprintf("%s of %s that were tried", words.Count(p.WouldRelease), words.Count(p.LookedAt))
+	tried := fmt.Sprintf("%s of %s that were tried", words.Count(p.WouldRelease), words.Count(p.LookedAt))
 	if p.ReleasedProducers > 0 && p.ReleasedProducers != producers {
-		released += ", of " + words.Counted(p.ReleasedProducers, "producer", "producers")
+		tried += ", of " + words.Counted(p.ReleasedProducers, "producer", "producers")
 	}
-	t.add("would release", released)
+	switch {
+	case released != "":
+		t.add("released", released)
+	case p.Version > 0:
+		t.add("passed", tried+" before")
+	default:
+		t.add("would release", tried)
+	}
 	t.add("BACKWARD", map[bool]string{true: "compatible, proved", false: "not proved to be compatible"}[p.Compatibility == "compatible"])
 	for _, d := range p.Doubts {
 		t.add("in doubt", d)
@@ -271,7 +302,11 @@ func (e *env) decideCmd(action, short, long string) *cobra.Command {
 		if err != nil {
 			return unlessRefused(err)
 		}
-		if err := e.printProposal(p); err != nil {
+		count := ""
+		if action == "rollback" {
+			count = released(ctx, c, p)
+		}
+		if err := e.printProposal(p, count); err != nil {
 			return err
 		}
 		switch {

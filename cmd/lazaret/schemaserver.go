@@ -182,6 +182,9 @@ nobody can tell.`,
 	references := referenceFlag(cmd)
 	e.prints(cmd, "table", "json")
 	return e.remote(cmd, impatient, func(ctx context.Context, c *client.Client, args []string) error {
+		if err := given(cmd, "level"); err != nil {
+			return err
+		}
 		wanted, err := parseLevel(level)
 		if err != nil {
 			return err

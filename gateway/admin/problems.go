@@ -127,6 +127,17 @@ func refusal(r *catalog.Refused) *web.Problem {
 	return p
 }
 
+// notTried is an error about a schema that was to be tried alone.
+func notTried(err error) error {
+	var r *catalog.Refused
+	if !errors.As(err, &r) {
+		return err
+	}
+	p := refusal(r)
+	p.Detail = "This is not a schema that could be registered."
+	return p
+}
+
 // unreadable finds the yamlread errors in a tree of errors.
 func unreadable(err error) (list []web.FieldError) {
 	var e *yamlread.Error

@@ -58,7 +58,7 @@ func (a *API) impact(r *request) error {
 	q.Document, q.References = res.Schema, res.References
 	report, err := a.conf.Impacts.Measure(r.Context(), q)
 	if err != nil {
-		return err
+		return notTried(err)
 	}
 	return r.JSON(200, report)
 }

@@ -72,10 +72,16 @@ func (a *API) listSchemas(r *request) error {
 		Version  int       `json:"version"` // the latest
 		Versions int       `json:"versions"`
 		Updated  time.Time `json:"updated"`
+		// Level is the one that holds, be it the subject's own or not.
+		Level schemas.Level `json:"level"`
 	}
 	forms := make([]form, len(part))
 	for i, s := range part {
-		forms[i] = form{s.Name, s.Latest, s.Versions, s.Updated}
+		holds, err := a.conf.Catalog.Schemas().Effective(r.Context(), s.Name)
+		if err != nil {
+			return err
+		}
+		forms[i] = form{s.Name, s.Latest, s.Versions, s.Updated, holds.Level}
 	}
 	return r.JSON(200, map[string]any{"schemas": forms, "next": next})
 }
@@ -129,7 +135,7 @@ func (a *API) checkSchema(r *request) error {
 	}
 	check, err := a.conf.Catalog.CheckSchema(r.Context(), res, 0)
 	if err != nil {
-		return err
+		return notTried(err)
 	}
 	return r.JSON(200, check)
 }

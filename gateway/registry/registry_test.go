@@ -213,6 +213,11 @@ func TestConfigAndMode(t *testing.T) {
 	s.want("PUT", "/config", `{"compatibility":"full_transitive"}`, `{"compatibility":"FULL_TRANSITIVE"}`)
 	s.want("PUT", "/config/a", `{"compatibility":"NONE"}`, `{"compatibility":"NONE"}`)
 	s.want("PUT", "/config/a", `{"compatibility":"SOME"}`, `42203`)
+	s.want("PUT", "/config/a", `{"compatibilityLevel":"FULL"}`, `42203`)
+	if _, _, got := s.do("PUT", "/config/a", `{"compatibilityLevel":"FULL"}`); !strings.Contains(got, `the body has no \"compatibility\", but compatibilityLevel`) {
+		t.Error(got)
+	}
+	s.want("PUT", "/config/a", `{"compatibility":7}`, `400`)
 	s.want("PUT", "/config/a", `{"compatibility":"NONE","alias":"b"}`, `422`)
 	s.want("GET", "/config/a", "", `{"compatibilityLevel":"NONE"}`)
 	s.want("GET", "/config/b?defaultToGlobal=true", "", `{"compatibilityLevel":"FULL_TRANSITIVE"}`)

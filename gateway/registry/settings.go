@@ -1,7 +1,11 @@
 package registry
 
 import (
+	"encoding/json"
 	"log/slog"
+	"maps"
+	"slices"
+	"strings"
 
 	"github.com/lazaret/lazaret/internal/web"
 	"github.com/lazaret/lazaret/schemas"
@@ -39,18 +43,25 @@ func (a *API) getConfig(r *request) (any, error) {
 
 func (a *API) putConfig(r *request) (any, error) {
 	var b struct {
-		Level            string `json:"compatibility"`
-		Alias            string `json:"alias"`
-		Group            string `json:"compatibilityGroup"`
-		DefaultMetadata  any    `json:"defaultMetadata"`
-		OverrideMetadata any    `json:"overrideMetadata"`
-		DefaultRuleSet   any    `json:"defaultRuleSet"`
-		OverrideRuleSet  any    `json:"overrideRuleSet"`
+		Level            *string `json:"compatibility"`
+		Alias            string  `json:"alias"`
+		Group            string  `json:"compatibilityGroup"`
+		DefaultMetadata  any     `json:"defaultMetadata"`
+		OverrideMetadata any     `json:"overrideMetadata"`
+		DefaultRuleSet   any     `json:"defaultRuleSet"`
+		OverrideRuleSet  any     `json:"overrideRuleSet"`
 	}
-	if err := r.decode(&b); err != nil {
+	var body json.RawMessage
+	if err := r.decode(&body); err != nil {
 		return nil, err
 	}
-	level, err := schemas.ParseLevel(b.Level)
+	if json.Unmarshal(body, &b) != nil {
+		return nil, &failure{400, 400, "the body is not the JSON that is expected here"}
+	}
+	if b.Level == nil {
+		return nil, failed(codeInvalidLevel, "Invalid compatibility level: the body has no \"compatibility\"%s", others(body))
+	}
+	level, err := schemas.ParseLevel(*b.Level)
 	if err != nil {
 		return nil, failed(codeInvalidLevel, "Invalid compatibility level: %v", err)
 	}
@@ -59,6 +70,16 @@ func (a *API) putConfig(r *request) (any, error) {
 	}
 	r.note = append(r.note, slog.String("compatibility", string(level)))
 	return map[string]schemas.Level{"compatibility": level}, a.conf.Catalog.SetCompatibility(r.Context(), r.Param("subject"), level)
+}
+
+// others says which keys a body has that has not the one that is wanted.
+func others(body []byte) string {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(body, &members) != nil || len(members) == 0 {
+		return ""
+	}
+	names := slices.Sorted(maps.Keys(members))
+	return ", but " + web.Cut(strings.Join(names, ", "))
 }
 
 // deleteConfig answers with what was set.

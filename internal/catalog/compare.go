@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -115,15 +116,31 @@ func (c *Check) doubt(version int, construct, message string) {
 // out of any event.
 func (c *Check) Messages() (list []string) {
 	for _, b := range c.Breaks {
-		list = append(list, fmt.Sprintf("%s at %q: old %s, new %s: %s", b.Keyword, b.Pointer, shown(b.Old), shown(b.New), b.line(c.Level)))
+		list = append(list, fmt.Sprintf("%s at %s: %s: %s", b.Keyword, inSchema(b.Pointer), b.values(), b.line(c.Level)))
 	}
 	if c.More {
 		list = append(list, "and more: mend these and ask again")
 	}
 	for _, d := range c.Doubts {
-		list = append(list, fmt.Sprintf("%s at %q: %s", d.Construct, d.Pointer, d.line(c.Level)))
+		list = append(list, fmt.Sprintf("%s at %s: %s", d.Construct, inSchema(d.Pointer), d.line(c.Level)))
 	}
 	return list
+}
+
+// inSchema is a pointer into a schema, for people.
+func inSchema(pointer string) string {
+	if pointer == "" {
+		return "the top"
+	}
+	return strconv.Quote(pointer)
+}
+
+// values are what a keyword was and is; it may break also where it stays.
+func (b Break) values() string {
+	if old := shown(b.Old); old == shown(b.New) {
+		return old + ", as it was"
+	}
+	return fmt.Sprintf("old %s, new %s", shown(b.Old), shown(b.New))
 }
 
 // maxShown is how much of a witness or of a keyword's value a message shows.
@@ -216,9 +233,9 @@ func (c *Catalog) check(ctx context.Context, m *maker, p *plan, changes []Change
 // against says, of a version that was put all the same, which of the two it is.
 func (c *Check) against() string {
 	if c.Answer == schemas.Incompatible {
-		return fmt.Sprintf("put although it is not %s", c.Level)
+		return fmt.Sprintf("put although it is not %s compatible", c.Level)
 	}
-	return fmt.Sprintf("put although nobody can tell whether it is %s", c.Level)
+	return fmt.Sprintf("put although nobody can tell whether it is %s compatible", c.Level)
 }
 
 // versions names versions, for people.

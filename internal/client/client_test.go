@@ -186,7 +186,7 @@ func TestProblemText(t *testing.T) {
 	if err == nil || err.Error() != want {
 		t.Errorf("got\n%v\nwant\n%s", err, want)
 	}
-	if _, err := c.Entry(t.Context(), "x"); err == nil || err.Error() != "Not Found (404)" {
+	if _, err := c.Entry(t.Context(), "x"); err == nil || !strings.HasPrefix(err.Error(), "Not Found: GET http://127.0.0.1:") || !strings.HasSuffix(err.Error(), "/admin/v1/quarantine/x (404)") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -87,5 +87,9 @@ func readProblem(resp *http.Response) *Problem {
 		}
 	}
 	p.Status = resp.StatusCode
+	if p.Title == "" && p.Detail == "" && resp.Request != nil {
+		// Who it is that answers is not known, so that the address is what helps.
+		p.Detail = fmt.Sprintf("%s: %s %s", http.StatusText(p.Status), resp.Request.Method, resp.Request.URL.Redacted())
+	}
 	return p
 }
