@@ -3,10 +3,11 @@
 // reprocess jobs that judge them again.
 //
 // An entry is one event. Entries that fail alike (the same stream and the same codes,
-// rules and normalised paths) form a group; the groups' counts are kept in the same
-// transactions as the entries, so they are always a recount. Entries are numbered in
-// the order in which they were stored, and every list is paged by that number, so that
-// pages neither repeat nor miss an entry while others are added.
+// rules and normalised paths, and of schema.unknown the message) form a group; the
+// groups' counts are kept in the same transactions as the entries, so they are always a
+// recount. Entries are numbered in the order in which they were stored, and every list is
+// paged by that number, so that pages neither repeat nor miss an entry while others are
+// added.
 //
 // # Release
 //
