@@ -91,11 +91,18 @@ func hostileUnions() []hostile {
 		return fmt.Sprintf(`{"type": "object", "properties": {"k%s": {"maximum": 1}}, "minProperties": 1}`, path)
 	}
 	not := func(s string) string { return `{"not": ` + s + `}` }
+	kinds := func(keyword string, n int) string {
+		return fmt.Sprintf(`{%q: [%s]}`, keyword, repeated(n, ",", func(i int) string {
+			return fmt.Sprintf(`{"type": "object", "required": ["k"], "properties": {"k": {"const": "c%d"}, "v": {"type": "string"}}}`, i)
+		}))
+	}
 	return []hostile{
 		{name: "anyOf 3 wide 5 deep", old: nestedUnion("anyOf", 3, 5, leaf, ""), newer: nestedUnion("anyOf", 3, 5, number, ""), backward: Undecided, forward: Incompatible},
 		{name: "oneOf 3 wide 5 deep", old: nestedUnion("oneOf", 3, 5, leaf, ""), newer: nestedUnion("oneOf", 3, 5, number, ""), backward: Undecided, forward: Undecided},
 		{name: "oneOf 2 wide 8 deep, negated", old: nestedUnion("oneOf", 2, 8, leaf, ""), newer: not(nestedUnion("oneOf", 2, 8, leaf, "")), backward: Incompatible, forward: Incompatible},
 		{name: "anyOf and allOf in turn, negated", old: not(nestedUnion("allOf", 4, 4, leaf, "")), newer: nestedUnion("anyOf", 4, 4, func(p string) string { return not(leaf(p)) }, ""), backward: Compatible, forward: Compatible},
+		{name: "oneOf of 2,000 that are told apart", old: kinds("oneOf", 2_000), newer: kinds("oneOf", 1_999), backward: Incompatible, forward: Compatible},
+		{name: "oneOf becomes anyOf, of 500", old: kinds("oneOf", 500), newer: kinds("anyOf", 500), backward: Compatible, forward: Compatible},
 		{name: "a conjunction of 20 unions", old: conjunction(20, 4, "anyOf", 0), newer: conjunction(20, 4, "anyOf", 0), backward: Compatible, forward: Compatible},
 		{name: "a conjunction of 20 unions, loosened", old: conjunction(20, 4, "anyOf", 1), newer: conjunction(20, 4, "anyOf", 0), backward: Compatible, forward: Incompatible},
 		{name: "a conjunction of 12 oneOf", old: conjunction(12, 3, "oneOf", 0), newer: not(conjunction(12, 3, "oneOf", 1)), backward: Undecided, forward: Undecided},

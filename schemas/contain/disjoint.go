@@ -12,20 +12,30 @@ func (s *solver) disjoint(a, b *Node, kind Types) bool {
 	if a.id > b.id {
 		a, b = b, a
 	}
-	key := pairKey{a.id, b.id, kind}
+	key := pairKey(a.id)<<36 | pairKey(b.id)<<8 | pairKey(kind)
 	if d, ok := s.pairs[key]; ok {
 		return d
 	}
 	s.pairs[key] = false
-	s.budget.use(1)
+	s.budget.use(2)
 	d := s.findDisjoint(a, b, kind)
 	s.pairs[key] = d
 	return d
 }
 
-type pairKey struct {
-	a, b int
-	kind Types
+// pairKey is the numbers of two nodes, of 28 bits each, and a kind.
+type pairKey uint64
+
+// able lists the nodes that do not plainly refuse all values of a kind.
+func (s *solver) able(list []*Node, kind Types) []*Node {
+	s.budget.use(len(list) / 4)
+	var some []*Node
+	for _, n := range list {
+		if s.view(n).allows(kind) {
+			some = append(some, n)
+		}
+	}
+	return some
 }
 
 func (s *solver) findDisjoint(a, b *Node, kind Types) bool {

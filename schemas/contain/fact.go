@@ -105,10 +105,15 @@ func (s *solver) assertUnions(lf *leaf, n *Node) {
 		lf.either(source, alts)
 	}
 	if len(n.OneOf) > 0 {
-		alts := make([][]fact, len(n.OneOf))
-		for i, sub := range n.OneOf {
+		some := s.able(n.OneOf, lf.kind)
+		s.budget.use(len(some) * len(some) / 8)
+		alts := make([][]fact, len(some))
+		for i, sub := range some {
+			if s.budget.spent() {
+				return
+			}
 			alts[i] = []fact{asLit(positive(sub))}
-			for k, other := range n.OneOf {
+			for k, other := range some {
 				if k != i && !s.disjoint(sub, other, lf.kind) {
 					alts[i] = append(alts[i], asLit(negative(other)))
 				}
@@ -225,8 +230,13 @@ func (s *solver) deny(n *Node, kind Types, deep int) (alts [][]fact, whole bool)
 	}
 	if len(n.OneOf) > 0 {
 		add(negatives(n.OneOf)...)
-		for i, a := range n.OneOf {
-			for _, b := range n.OneOf[i+1:] {
+		some := s.able(n.OneOf, kind)
+		s.budget.use(len(some) * len(some) / 16)
+		for i, a := range some {
+			if s.budget.spent() {
+				break
+			}
+			for _, b := range some[i+1:] {
 				if !s.disjoint(a, b, kind) {
 					add(asLit(positive(a)), asLit(positive(b)))
 				}

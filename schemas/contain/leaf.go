@@ -261,7 +261,8 @@ func (s *solver) applyLit(lf *leaf, l lit) bool {
 	if slices.Contains(lf.lits, l.complement()) {
 		return false
 	}
-	lf.lits = append(slices.Clip(lf.lits), l)
+	s.budget.use(len(lf.lits) / 128)
+	lf.lits = append(lf.lits, l)
 	n := s.node(l)
 	if !l.negated() {
 		return s.assert(lf, n)
