@@ -58,6 +58,7 @@ func (t *texts) leftOut(s string) bool {
 
 const (
 	maxTextLength = 200_000 // code points of a string that is looked for
+	maxShown      = 1_000   // code points of a string that is made only to fill a length
 	maxTextTries  = 24      // strings that are tried where only single members can be asked for
 )
 
@@ -123,7 +124,7 @@ func (t *texts) sample(b *budget) (string, bool) {
 		}
 	}
 	lengths := []int{t.min, t.min + 1, t.min + 2, t.min + 3}
-	if t.max >= 0 {
+	if t.max >= 0 && t.max <= maxShown {
 		lengths = append(lengths, t.max, t.max-1, t.min+(t.max-t.min)/2)
 	}
 	for _, f := range t.formats {
