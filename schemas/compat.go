@@ -105,7 +105,7 @@ type Doubt struct {
 }
 
 // maxSteps is the work that one comparison may take with all earlier versions together.
-const maxSteps = 4 * contain.DefaultSteps
+const maxSteps = 2 * contain.DefaultSteps
 
 // Compare says what a new schema is to earlier ones, the oldest first, under a level. A
 // level that is not transitive looks at the last one alone. What it costs is bounded; what

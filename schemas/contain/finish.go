@@ -30,7 +30,7 @@ func (s *solver) finish(lf *leaf) outcome {
 	}
 	parts := size(o.value, maxValue+1)
 	switch {
-	case !s.budget.use(parts * len(lf.goal)):
+	case !s.budget.use(len(lf.goal) + parts*s.weigh(lf.goal)/16):
 		return overBudget
 	case parts > maxValue:
 		return doubt("size", "an event that would show it is larger than is looked for: smaller bounds would help")

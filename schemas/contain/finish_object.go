@@ -93,7 +93,7 @@ type marks struct {
 }
 
 func (m *marks) pattern(p *Pattern) {
-	if !slices.ContainsFunc(m.patterns, func(q *Pattern) bool { return q.Source == p.Source }) {
+	if len(m.patterns) <= maxSigns && !slices.ContainsFunc(m.patterns, func(q *Pattern) bool { return q.Source == p.Source }) {
 		m.patterns = append(m.patterns, p)
 	}
 }

@@ -29,6 +29,7 @@ type leaf struct {
 type object struct {
 	nodes    []*Node // what they say of properties holds
 	props    map[string]prop
+	shared   bool   // another leaf has the map of props as well
 	some     []fact // opSome
 	min, max int    // max < 0 is none
 }
@@ -54,12 +55,12 @@ func newLeaf(kind Types, goal []lit) *leaf {
 
 // clone is a copy that can be changed without changing the original.
 func (lf *leaf) clone() *leaf {
+	lf.object.shared = true
 	c := *lf
 	c.lits, c.ors = slices.Clip(c.lits), slices.Clip(c.ors)
 	c.texts.patterns, c.texts.formats, c.texts.not = slices.Clip(c.texts.patterns), slices.Clip(c.texts.formats), slices.Clip(c.texts.not)
 	c.numbers.multiples, c.numbers.notMultiples, c.numbers.not = slices.Clip(c.numbers.multiples), slices.Clip(c.numbers.notMultiples), slices.Clip(c.numbers.not)
 	c.object.nodes, c.object.some = slices.Clip(c.object.nodes), slices.Clip(c.object.some)
-	c.object.props = maps.Clone(c.object.props)
 	c.array.nodes, c.array.items = slices.Clip(c.array.nodes), slices.Clip(c.array.items)
 	c.array.least, c.array.most = slices.Clip(c.array.least), slices.Clip(c.array.most)
 	return &c
@@ -87,9 +88,13 @@ func (lf *leaf) either(source lit, alts [][]fact) {
 
 // prop changes what is asserted of a property.
 func (lf *leaf) prop(name string, change func(*prop)) prop {
-	if lf.object.props == nil {
+	switch {
+	case lf.object.props == nil:
 		lf.object.props = map[string]prop{}
+	case lf.object.shared:
+		lf.object.props = maps.Clone(lf.object.props)
 	}
+	lf.object.shared = false
 	p := lf.object.props[name]
 	change(&p)
 	lf.object.props[name] = p
@@ -345,10 +350,7 @@ func (s *solver) run(lf *leaf) outcome {
 }
 
 func (s *solver) tryValues(lf *leaf) outcome {
-	weight := 0
-	for _, l := range lf.goal {
-		weight += s.node(l).weigh()
-	}
+	weight := s.weigh(lf.goal)
 	for _, v := range lf.values {
 		if !s.budget.use(len(lf.goal) + weight*size(v, maxValue)/4) {
 			return overBudget

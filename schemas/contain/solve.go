@@ -7,9 +7,9 @@ import (
 	"github.com/lazaret/lazaret/internal/jsonread"
 )
 
-// DefaultSteps is the work that a question may take where nothing else is said: about half
-// a second.
-const DefaultSteps = 4_000_000
+// DefaultSteps is the work that a question may take where nothing else is said: about a
+// second or two.
+const DefaultSteps = 15_000_000
 
 // maxNested is how many goals may wait for one another.
 const maxNested = 250
@@ -110,6 +110,14 @@ func (s *solver) allHold(goal []lit, v any) bool {
 		}
 	}
 	return true
+}
+
+// weigh is how many nodes may be asked whether a goal holds of a value.
+func (s *solver) weigh(goal []lit) (n int) {
+	for _, l := range goal {
+		n = min(maxWeight, n+s.node(l).weigh())
+	}
+	return n
 }
 
 func keyOf(goal []lit, kinds Types) string {

@@ -243,6 +243,12 @@ type product struct {
 	out   *trie
 	ids   map[string]int32
 	tuple [][]int32 // by state; the last is the place in the trie
+	// next is where letters lead, 1 more than the state: -1 is nowhere, 0 not known. Only
+	// states that come up again have it.
+	next    [][]int32
+	entered []bool
+	tried   []int32 // room for a tuple
+	key     []byte  // and for its key
 }
 
 // search finds the shortest member of the patterns and lengths, formats being known only by
@@ -289,8 +295,9 @@ func (t *texts) search(b *budget) (string, bool) {
 		var next []from
 		reached := map[int32]bool{}
 		for i, f := range layer {
+			p.enter(f.state)
 			for letter := range p.parts0().runes {
-				if !b.use(1 + len(p.parts)/4) {
+				if !b.use(1) {
 					return "", false
 				}
 				if to, ok := p.step(f.state, letter); ok && !reached[to] {
@@ -360,31 +367,56 @@ func (p *product) start() (int32, bool) {
 
 // id finds or makes the state of a tuple. False if nothing good can follow.
 func (p *product) id(tuple []int32) (int32, bool) {
-	key := make([]byte, 0, 4*len(tuple))
+	p.key = p.key[:0]
 	for i, s := range tuple {
 		if i < len(p.want) && s == matchedState && !p.want[i] {
 			return 0, false // it matches for good what it must not match
 		}
-		key = binary.LittleEndian.AppendUint32(key, uint32(s))
+		p.key = binary.LittleEndian.AppendUint32(p.key, uint32(s))
 	}
-	if n, ok := p.ids[string(key)]; ok {
+	if n, ok := p.ids[string(p.key)]; ok {
 		return n, true
 	}
 	n := int32(len(p.tuple))
-	p.ids[string(key)] = n
-	p.tuple = append(p.tuple, tuple)
+	p.ids[string(p.key)] = n
+	p.tuple, p.next, p.entered = append(p.tuple, slices.Clone(tuple)), append(p.next, nil), append(p.entered, false)
 	p.b.use(len(tuple))
 	return n, true
 }
 
-func (p *product) step(from int32, letter int) (int32, bool) {
-	at := p.tuple[from]
-	to := make([]int32, len(at))
-	for i, a := range p.parts {
-		to[i] = a.step(at[i], letter)
+// enter tells that all letters will be read in a state.
+func (p *product) enter(state int32) {
+	if p.entered[state] && p.next[state] == nil && p.b.use(len(p.parts0().runes)/8) {
+		p.next[state] = make([]int32, len(p.parts0().runes))
 	}
-	to[len(p.parts)] = p.out.step(at[len(p.parts)], letter)
-	return p.id(to)
+	p.entered[state] = true
+}
+
+func (p *product) step(from int32, letter int) (int32, bool) {
+	known := p.next[from]
+	if known != nil && known[letter] != 0 {
+		return known[letter] - 1, known[letter] > 0
+	}
+	to, ok := p.read(from, letter)
+	switch {
+	case known == nil:
+	case ok:
+		known[letter] = to + 1
+	default:
+		known[letter] = -1
+	}
+	return to, ok
+}
+
+func (p *product) read(from int32, letter int) (int32, bool) {
+	p.b.use(len(p.parts) / 4)
+	at := p.tuple[from]
+	p.tried = p.tried[:0]
+	for i, a := range p.parts {
+		p.tried = append(p.tried, a.step(at[i], letter))
+	}
+	p.tried = append(p.tried, p.out.step(at[len(p.parts)], letter))
+	return p.id(p.tried)
 }
 
 func (p *product) accepts(state int32) bool {
